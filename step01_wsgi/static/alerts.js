@@ -1,5 +1,6 @@
 // Real time the AJAX way: ask the server every two seconds whether there is something new.
 
+import { addLine } from "./feed.js";
 import { bytesOf, count } from "./meter.js";
 import { logWire } from "./wire_log.js";
 
@@ -31,23 +32,11 @@ async function request(url, options = {}) {
   return answer;
 }
 
-function show(alert) {
-  const item = document.createElement("li");
-  const user = document.createElement("b");
-  const time = document.createElement("time");
-  user.textContent = alert.user;
-  time.dateTime = alert.create_at;
-  time.textContent = new Date(alert.create_at).toLocaleTimeString();
-  item.append(user, " ", alert.content, " ", time);
-  feed.firstElementChild.append(item);
-  feed.scrollTop = feed.scrollHeight;
-}
-
 async function poll() {
   try {
     const { alerts } = await request(`${panel.dataset.latest}?after=${lastId}`);
     for (const alert of alerts) {
-      show(alert);
+      addLine(feed, alert.user, alert.content, alert.create_at);
       lastId = alert.id;
     }
     count("alerts", alerts.length);

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 from django.conf import settings
 from django.db import connection
 
+RUNSERVER = ("manage.py", "runserver", "--noreload", "127.0.0.1:{port}")
 START_TIMEOUT = 60  # seconds
 
 
@@ -24,10 +25,11 @@ def free_port():
 
 
 @contextmanager
-def run_server(log, command=("manage.py", "runserver", "--noreload"), **environ):
+def run_server(log, command=RUNSERVER, **environ):
     """Run a server of this project on the database of the tests; give its address.
 
-    `log` is the path that its output goes to, `environ` what its environment has besides ours.
+    `log` is the path that its output goes to, `command` what Python is to run, with {port} for
+    the port, and `environ` what its environment has besides ours.
     """
     port = free_port()
     environ |= {
@@ -37,7 +39,7 @@ def run_server(log, command=("manage.py", "runserver", "--noreload"), **environ)
     }
     with Path(log).open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *command, f"127.0.0.1:{port}"],
+            [sys.executable, *(word.format(port=port) for word in command)],
             cwd=settings.BASE_DIR,
             env=os.environ | environ,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,79 @@
+"""Fixtures that several test modules share."""
+
+import pytest
+import pytest_asyncio
+from django.contrib.auth.models import User
+from django.core.management import call_command
+
+from chat.models import Room
+
+from .browsers import QUIET, Visitor, find_browser, skip_or_fail
+from .servers import run_server
+
+
+@pytest.fixture
+def demo(db):
+    """The demo users and rooms."""
+    call_command("demo", verbosity=0)
+
+
+@pytest.fixture
+def live_demo(transactional_db):
+    """The demo users and rooms, where server processes and other threads see them too."""
+    call_command("demo", verbosity=0)
+
+
+@pytest.fixture
+def general(db):
+    return Room.objects.get(name="General")
+
+
+@pytest.fixture
+def alice(db):
+    return User.objects.get(username="alice")
+
+
+@pytest.fixture
+def signed_in(demo, client, alice):
+    """Django's test client, signed in as alice."""
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture(scope="session")
+def server(django_db_setup, django_db_blocker, tmp_path_factory):
+    """The address of a real server process that serves the database of the tests."""
+    with django_db_blocker.unblock(), run_server(tmp_path_factory.mktemp("server") / "log") as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser():
+    """A real browser: one for all tests, which have their own windows and cookies in it."""
+    path = find_browser()
+    if path is None:
+        skip_or_fail("no browser: install chromium, or set CHROME_BIN to a Chromium or Chrome")
+    try:
+        from playwright.async_api import async_playwright
+    except ImportError:
+        skip_or_fail("no browser tests without playwright and axe-playwright-python")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_visitor(browser, server):
+    """A function that opens a window for one more person; it shares nothing with the others."""
+    contexts = []
+
+    async def open_window(**options):
+        context = await browser.new_context(base_url=server, **options)
+        contexts.append(context)
+        await context.clock.install()
+        return Visitor(await context.new_page())
+
+    yield open_window
+    for context in contexts:
+        await context.close()

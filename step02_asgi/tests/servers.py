@@ -1,0 +1,68 @@
+"""Real server processes for the tests."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from django.conf import settings
+from django.db import connection
+
+RUNSERVER = ("manage.py", "runserver", "--noreload", "127.0.0.1:{port}")
+START_TIMEOUT = 60  # seconds
+
+
+def free_port():
+    """Return a TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def run_server(log, command=RUNSERVER, **environ):
+    """Run a server of this project on the database of the tests; give its address.
+
+    `log` is the path that its output goes to, `command` what Python is to run, with {port} for
+    the port, and `environ` what its environment has besides ours.
+    """
+    port = free_port()
+    environ |= {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PYTHONUNBUFFERED": "1",
+        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+    }
+    with Path(log).open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *(word.format(port=port) for word in command)],
+            cwd=settings.BASE_DIR,
+            env=os.environ | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until_served(f"http://127.0.0.1:{port}/accounts/login/", process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_until_served(url, process, log):
+    """Return as soon as `url` is answered; raise RuntimeError with the log if it never is."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            urlopen(url, timeout=START_TIMEOUT).close()
+            return
+        except HTTPError:
+            return
+        except (URLError, ConnectionError):
+            time.sleep(0.05)
+    raise RuntimeError(f"The server did not start:\n{Path(log).read_text()}")

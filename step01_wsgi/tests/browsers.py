@@ -41,9 +41,10 @@ class Visitor:
         await self.page.get_by_role("heading", name="Your rooms").wait_for()
 
     async def enter(self, room):
-        """Follow the link to the room of that name."""
+        """Follow the link to the room of that name and wait until its scripts run."""
         await self.page.get_by_role("link", name=room).click()
         await self.page.get_by_role("heading", name=room, exact=True).wait_for()
+        await self.page.wait_for_load_state()
 
     async def post_alert(self, content):
         """Write an alert into its form, post it and wait until it is saved."""

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 RUNSERVER = ("manage.py", "runserver", "--noreload", "127.0.0.1:{port}")
-START_TIMEOUT = 60  # seconds
+TIMEOUT = 60  # seconds
 
 
 def free_port():
@@ -47,22 +47,31 @@ def run_server(log, command=RUNSERVER, **environ):
             stderr=subprocess.STDOUT,
         )
         try:
-            wait_until_served(f"http://127.0.0.1:{port}/accounts/login/", process, log)
-            yield f"http://127.0.0.1:{port}"
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: process.poll() is not None or is_served(f"{url}/accounts/login/"))
+            if process.returncode is not None:
+                raise RuntimeError(f"The server did not start:\n{Path(log).read_text()}")
+            yield url
         finally:
             process.kill()
             process.wait()
 
 
-def wait_until_served(url, process, log):
-    """Return as soon as `url` is answered; raise RuntimeError with the log if it never is."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            urlopen(url, timeout=START_TIMEOUT).close()
-            return
-        except HTTPError:
-            return
-        except (URLError, ConnectionError):
-            time.sleep(0.05)
-    raise RuntimeError(f"The server did not start:\n{Path(log).read_text()}")
+def wait_until(condition):
+    """Return as soon as `condition()` is true; raise TimeoutError if it never is."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+def is_served(url):
+    """Tell whether somebody answers there, whatever the answer is."""
+    try:
+        urlopen(url, timeout=TIMEOUT).close()
+    except HTTPError:
+        return True
+    except (URLError, ConnectionError):
+        return False
+    return True

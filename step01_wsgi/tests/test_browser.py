@@ -1,27 +1,8 @@
 import pytest
-import pytest_asyncio
 
 from .browsers import skip_or_fail
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("live_demo")]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def alice_in_general(live_demo, new_visitor):
-    """Alice, signed in, on the page of the room General."""
-    visitor = await new_visitor()
-    await visitor.sign_in("alice")
-    await visitor.enter("General")
-    return visitor
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def bob_in_general(live_demo, new_visitor):
-    """Bob, signed in, on the page of the room General."""
-    visitor = await new_visitor()
-    await visitor.sign_in("bob")
-    await visitor.enter("General")
-    return visitor
 
 
 async def test_alice_signs_in_and_sees_her_rooms(new_visitor):

@@ -65,15 +65,35 @@ async def browser():
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_visitor(browser, server):
-    """A function that opens a window for one more person; it shares nothing with the others."""
+    """A function that opens a window for one more person; it shares nothing with the others.
+
+    With a username the person is signed in, with the name of a room they are in there.
+    """
     contexts = []
 
-    async def open_window(**options):
-        context = await browser.new_context(base_url=server, **options)
+    async def open_window(username=None, room=None, base_url=server, **options):
+        context = await browser.new_context(base_url=base_url, **options)
         contexts.append(context)
         await context.clock.install()
-        return Visitor(await context.new_page())
+        visitor = Visitor(await context.new_page())
+        if username:
+            await visitor.sign_in(username)
+        if room:
+            await visitor.enter(room)
+        return visitor
 
     yield open_window
     for context in contexts:
         await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def alice_in_general(live_demo, new_visitor):
+    """Alice, signed in, on the page of the room General."""
+    return await new_visitor("alice", "General")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bob_in_general(live_demo, new_visitor):
+    """Bob, signed in, on the page of the room General."""
+    return await new_visitor("bob", "General")

@@ -2,6 +2,7 @@
 
 import pytest
 import pytest_asyncio
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
@@ -9,6 +10,7 @@ from chat.models import Room
 
 from .browsers import QUIET, Visitor, find_browser, skip_or_fail
 from .servers import run_server
+from .sessions import session_of
 
 
 @pytest.fixture
@@ -77,7 +79,9 @@ async def new_visitor(browser, server):
         await context.clock.install()
         visitor = Visitor(await context.new_page())
         if username:
-            await visitor.sign_in(username)
+            session = await sync_to_async(session_of)(username)
+            await context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
+            await visitor.page.goto("/chat/")
         if room:
             await visitor.enter(room)
         return visitor

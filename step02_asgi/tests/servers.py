@@ -24,6 +24,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def environ_of_a_process():
+    """Return the environment in which a process of this project uses the database of the tests."""
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PYTHONUNBUFFERED": "1",
+        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+    }
+
+
 @contextmanager
 def run_server(log, command=RUNSERVER, **environ):
     """Run a server of this project on the database of the tests; give its address.
@@ -32,16 +41,11 @@ def run_server(log, command=RUNSERVER, **environ):
     the port, and `environ` what its environment has besides ours.
     """
     port = free_port()
-    environ |= {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "PYTHONUNBUFFERED": "1",
-        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
-    }
     with Path(log).open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *(word.format(port=port) for word in command)],
             cwd=settings.BASE_DIR,
-            env=os.environ | environ,
+            env=environ_of_a_process() | environ,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
@@ -11,7 +12,8 @@ from chat.models import Room
 
 from .browsers import QUIET, Visitor, find_browser, skip_or_fail
 from .servers import run_server
-from .sockets import cookie_of, open_socket
+from .sessions import session_of
+from .sockets import open_socket
 
 
 @pytest.fixture
@@ -62,8 +64,8 @@ def connect(live_demo, server, general):
     with ExitStack() as sockets:
 
         def open_for(username, path=f"ws/chat/room/{general.pk}", **options):
-            cookie = cookie_of(username) if username else None
-            return sockets.enter_context(open_socket(server, path, cookie, **options))
+            session = session_of(username) if username else None
+            return sockets.enter_context(open_socket(server, path, session, **options))
 
         yield open_for
 
@@ -71,10 +73,11 @@ def connect(live_demo, server, general):
 @pytest.fixture
 def headers(live_demo):
     """A function that returns what a browser of that user sends with a handshake."""
-    cookies = {name: cookie_of(name) for name in ["alice", "bob", "carol"]}
+    sessions = {name: session_of(name) for name in ["alice", "bob", "carol"]}
 
     def headers_of(username):
-        return [(b"origin", b"http://localhost"), (b"cookie", cookies[username].encode())]
+        cookie = f"sessionid={sessions[username]}"
+        return [(b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
 
     return headers_of
 
@@ -109,7 +112,9 @@ async def new_visitor(browser, server):
         await context.clock.install()
         visitor = Visitor(await context.new_page())
         if username:
-            await visitor.sign_in(username)
+            session = await sync_to_async(session_of)(username)
+            await context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
+            await visitor.page.goto("/chat/")
         if room:
             await visitor.enter(room)
         return visitor

@@ -3,18 +3,9 @@
 import json
 from contextlib import contextmanager
 
-from django.contrib.auth.models import User
-from django.test import Client
 from websockets.sync.client import connect
 
 TIMEOUT = 30  # seconds
-
-
-def cookie_of(username):
-    """Return the cookie of a new session of that user."""
-    client = Client()
-    client.force_login(User.objects.get(username=username))
-    return f"sessionid={client.cookies['sessionid'].value}"
 
 
 class Socket:
@@ -47,13 +38,13 @@ class Socket:
 
 
 @contextmanager
-def open_socket(server, path, cookie=None, **options):
+def open_socket(server, path, session=None, **options):
     """Open a socket to `path` of `server`, from a page of that server unless `origin` says else.
 
     Raises websockets.exceptions.InvalidStatus when the handshake is refused.
     """
     url = f"{server.replace('http', 'ws')}/{path}"
-    headers = {"Cookie": cookie} if cookie else {}
+    headers = {"Cookie": f"sessionid={session}"} if session else {}
     options = {"origin": server, "open_timeout": TIMEOUT, "proxy": None} | options
     with connect(url, additional_headers=headers, **options) as connection:
         yield Socket(connection)

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from .servers import free_port, run_server
@@ -33,15 +35,15 @@ async def test_meter_counts_frames_beside_requests(alice_in_general):
     await alice_in_general.send_message("hi")
     await alice_in_general.messages().filter(has_text="hi").wait_for()
     assert await alice_in_general.meter("frames") == 2  # the handshake and the message
-    assert await alice_in_general.meter("frame-bytes") == len('{"message": "hi"}')
+    assert await alice_in_general.meter("frame-bytes") >= len('{"message": "hi"}')
     assert await alice_in_general.meter("messages") == 1
 
 
 async def test_wire_log_lists_frames(alice_in_general):
     await alice_in_general.send_message("hi")
     lines = await alice_in_general.wire_log()
-    await lines.filter(has_text='⇒ {"message":"hi"}').wait_for()
-    await lines.filter(has_text='⇐ {"message": "hi"}').wait_for()
+    await lines.filter(has_text=re.compile('⇒ .*"message":"hi"')).wait_for()
+    await lines.filter(has_text=re.compile('⇐ .*"message": "hi"')).wait_for()
 
 
 async def test_page_connects_again_by_itself(new_visitor, tmp_path):

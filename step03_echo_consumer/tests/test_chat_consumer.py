@@ -1,34 +1,31 @@
-import pytest
+import pytest_asyncio
 from channels.testing import WebsocketCommunicator
 
 from mychannels.routing import application
 
+from .sockets import TIMEOUT
 
-@pytest.fixture
-def communicator(headers, general):
+
+@pytest_asyncio.fixture
+async def communicator(headers, general):
     """Alice's connection to the consumer of General, without a server in between."""
-    return WebsocketCommunicator(application, f"/ws/chat/room/{general.pk}", headers("alice"))
-
-
-async def test_member_is_connected(communicator):
-    connected, _ = await communicator.connect()
+    path = f"/ws/chat/room/{general.pk}"
+    communicator = WebsocketCommunicator(application, path, headers("alice"))
+    connected, _ = await communicator.connect(TIMEOUT)
     assert connected
-    await communicator.disconnect()
+    yield communicator
+    await communicator.disconnect(timeout=TIMEOUT)
 
 
 async def test_message_is_echoed(communicator):
-    await communicator.connect()
     await communicator.send_json_to({"message": "hi"})
-    assert await communicator.receive_json_from() == {"message": "hi"}
-    await communicator.disconnect()
+    assert await communicator.receive_json_from(TIMEOUT) == {"message": "hi"}
 
 
 async def test_bad_frame_gets_an_error_frame(communicator):
-    await communicator.connect()
     await communicator.send_to(text_data="hi")
-    assert await communicator.receive_json_from() == {
+    assert await communicator.receive_json_from(TIMEOUT) == {
         "msg_type": "error",
         "code": "bad_json",
         "message": 'Send JSON, such as {"message": "hi"}.',
     }
-    await communicator.disconnect()

@@ -1,0 +1,89 @@
+"""The WebSocket side of the rooms."""
+
+import logging
+
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from .frames import FrameError, read_frame, read_message
+
+logger = logging.getLogger(__name__)
+
+UNAVAILABLE = 4503  # close codes from 4000 on are the application's own; 503 is HTTP's word for it
+
+
+class ChatConsumer(AsyncJsonWebsocketConsumer):
+    """Send every message of a member of the room to everybody who is connected to the room."""
+
+    redis_is_away = False  # in this process, so that the log says it once
+
+    async def __call__(self, scope, receive, send):
+        try:
+            await super().__call__(scope, receive, send)
+        except RedisError as error:
+            if not ChatConsumer.redis_is_away:
+                logger.error("Redis can't be reached, the chat has to wait: %s", error)
+            ChatConsumer.redis_is_away = True
+            await self.close(UNAVAILABLE)
+
+    async def connect(self):
+        self.user = self.scope["user"]
+        self.room = await self.get_room()
+        if self.room is None:
+            await self.close()  # not accepted yet: the client gets HTTP 403
+            return
+        try:
+            await self.channel_layer.group_add(self.room.group_name, self.channel_name)
+            ChatConsumer.redis_is_away = False
+        finally:
+            await self.accept()  # also without Redis: an open socket can be told why it closes
+        logger.info("%s joined %s", self.user, self.room)
+
+    async def get_room(self):
+        """Return the room of the address if the user may be in it, else None."""
+        if not self.user.is_authenticated:
+            return None
+        room_id = self.scope["url_route"]["kwargs"]["room_id"]
+        return await self.user.rooms_joined.filter(pk=room_id).afirst()
+
+    async def receive(self, text_data=None, bytes_data=None):
+        try:
+            await self.receive_json(read_frame(text_data))
+        except FrameError as error:
+            await self.send_json(error.as_frame())
+
+    async def receive_json(self, content):
+        event = {
+            "type": "chat_message",
+            "room_id": self.room.pk,
+            "username": self.user.get_username(),
+            "message": read_message(content),
+        }
+        await self.channel_layer.group_send(self.room.group_name, event)
+
+    async def chat_message(self, event):
+        """Tell the client what somebody in the room has said."""
+        await self.send_json(
+            {
+                "msg_type": settings.MSG_TYPE_MESSAGE,
+                "room_id": event["room_id"],
+                "username": event["username"],
+                "message": event["message"],
+            }
+        )
+
+    async def chat_notice(self, event):
+        """Tell the client what the server has to say to the room."""
+        await self.send_json(
+            {
+                "msg_type": settings.MSG_TYPE_NOTICE,
+                "room_id": event["room_id"],
+                "message": event["message"],
+            }
+        )
+
+    async def disconnect(self, code):
+        if self.room is not None:  # called for refused sockets too
+            await self.channel_layer.group_discard(self.room.group_name, self.channel_name)
+            logger.info("%s left %s (code %s)", self.user, self.room, code)

@@ -33,6 +33,6 @@ def test_logout_needs_post(signed_in):
     assert signed_in.get("/accounts/logout/").status_code == 405
 
 
-@pytest.mark.parametrize("address", ["/chat/", "/chat/room/1/", "/alert/latest/"])
+@pytest.mark.parametrize("address", ["/chat/", "/chat/room/1/"])
 def test_anonymous_is_sent_to_the_login_page(db, client, address):
     assert client.get(address).url == f"/accounts/login/?next={address}"

@@ -78,6 +78,10 @@ def test_post_of_an_anonymous_client_saves_nothing(db, client):
     assert not Alert.objects.exists()
 
 
+def test_latest_sends_an_anonymous_client_to_the_login_page(db, client):
+    assert latest(client).url == "/accounts/login/?next=/alert/latest/"
+
+
 def test_get_of_the_post_address_is_refused(signed_in):
     assert signed_in.get("/alert/").status_code == 405
 

@@ -1,0 +1,39 @@
+"""New alerts: saved first, announced afterwards."""
+
+from functools import partial
+
+from asgiref.sync import async_to_sync
+from django.db import transaction
+
+from chat.models import Room
+
+from .feeds import ring
+from .models import Alert
+
+
+@transaction.atomic
+def save_alert(room, user, content, client_id=None):
+    """Save an alert under the next number of the room.
+
+    Returns the alert and True; for a `client_id` that the user has sent to this room before, the
+    alert that was saved then and False.
+    """
+    room = Room.objects.select_for_update().get(pk=room.pk)  # one at a time: no number twice
+    if client_id:
+        alert = Alert.objects.filter(room=room, user=user, client_id=client_id).first()
+        if alert:
+            return alert, False
+    room.last_seq += 1
+    room.save(update_fields=["last_seq"])
+    alert = Alert.objects.create(
+        room=room, seq=room.last_seq, user=user, content=content, client_id=client_id
+    )
+    return alert, True
+
+
+@transaction.atomic
+def post_alert(room, user, content, client_id=None):
+    """Do what save_alert does, from synchronous code, and announce the alert when it is stored."""
+    alert, created = save_alert(room, user, content, client_id)
+    transaction.on_commit(partial(async_to_sync(ring), room, alert.seq))
+    return alert, created

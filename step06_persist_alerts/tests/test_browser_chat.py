@@ -1,0 +1,152 @@
+import re
+
+import pytest
+
+from alert.models import Alert
+from chat.models import Room
+
+from .servers import free_port, run_server
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("live_demo")]
+
+
+async def test_message_is_shown_to_everybody_in_the_room(alice_in_general, bob_in_general):
+    await bob_in_general.chat_says("Connected.")
+    await alice_in_general.send_message("hi")
+    await alice_in_general.messages().filter(has_text="alice hi").wait_for()
+    await bob_in_general.messages().filter(has_text="alice hi").wait_for()
+
+
+async def test_message_that_looks_like_html_is_text(alice_in_general):
+    await alice_in_general.send_message("<b id=loud>loud</b>")
+    await alice_in_general.messages().filter(has_text="<b id=loud>loud</b>").wait_for()
+    assert await alice_in_general.page.locator("#loud").count() == 0
+
+
+async def test_blank_message_is_answered_in_words(alice_in_general):
+    await alice_in_general.send_message("   ")
+    await alice_in_general.chat_says("Write something first.")
+
+
+async def test_meter_counts_frames_beside_requests(alice_in_general):
+    await alice_in_general.send_message("hi")
+    await alice_in_general.messages().filter(has_text="hi").wait_for()
+    assert await alice_in_general.meter("frames") == 2  # the handshake and the message
+    assert await alice_in_general.meter("frame-bytes") >= len('{"message": "hi"}')
+    assert await alice_in_general.meter("messages") == 1
+
+
+async def test_wire_log_lists_frames(alice_in_general):
+    await alice_in_general.send_message("hi")
+    lines = await alice_in_general.wire_log()
+    await lines.filter(has_text=re.compile('⇒ .*"message":"hi"')).wait_for()
+    await lines.filter(has_text=re.compile('⇐ .*"message": "hi"')).wait_for()
+
+
+async def test_page_connects_again_by_itself(new_visitor, tmp_path):
+    port = free_port()
+    with run_server(tmp_path / "log", port=port) as url:
+        alice = await new_visitor("alice", "General", base_url=url)
+        await alice.chat_says("Connected.")
+    await alice.chat_says("Not connected.")
+    with run_server(tmp_path / "log", port=port):
+        await alice.page.clock.fast_forward(60_000)
+        await alice.send_message("back again")
+        await alice.messages().filter(has_text="back again").wait_for()
+
+
+async def test_message_without_a_connection_is_kept_and_sent_later(new_visitor, tmp_path):
+    port = free_port()
+    with run_server(tmp_path / "log", port=port) as url:
+        alice = await new_visitor("alice", "General", base_url=url)
+        await alice.chat_says("Connected.")
+    await alice.chat_says("Not connected.")
+    await alice.page.get_by_label("New message").fill("keep me")
+    await alice.page.get_by_role("button", name="Send").click()
+    await alice.unsaved().filter(has_text="keep me").wait_for()
+    with run_server(tmp_path / "log", port=port):
+        await alice.page.clock.fast_forward(60_000)
+        await alice.messages().filter(has_text="keep me").wait_for()
+        assert await alice.unsaved().count() == 0
+
+
+async def test_history_is_there_after_a_reload(alice_in_general):
+    await alice_in_general.send_message("remember me")
+    await alice_in_general.messages().filter(has_text="remember me").wait_for()
+    await alice_in_general.page.reload()
+    await alice_in_general.messages().filter(has_text="alice remember me").wait_for()
+
+
+async def test_message_that_was_missed_is_fetched_and_shown_in_its_place(
+    alice_in_general, new_visitor
+):
+    def lose_once(frame):
+        if '"message": "one"' in frame and not lost:
+            lost.append(frame)
+            return []
+        return [frame]
+
+    lost = []
+    bob = await new_visitor("bob")
+    await bob.tamper_with_frames(lose_once)
+    await bob.enter("General")
+    await bob.chat_says("Connected.")
+    for message in ["one", "two"]:
+        await alice_in_general.send_message(message)
+        await alice_in_general.messages().filter(has_text=message).wait_for()
+    await bob.messages().filter(has_text="two").wait_for()
+    assert lost
+    assert [text.split()[1] for text in await bob.messages().all_inner_texts()] == ["one", "two"]
+
+
+async def test_message_that_comes_twice_is_shown_once(new_visitor):
+    alice = await new_visitor("alice")
+    await alice.tamper_with_frames(lambda frame: [frame, frame])
+    await alice.enter("General")
+    for message in ["one", "two"]:
+        await alice.send_message(message)
+        await alice.messages().filter(has_text=message).wait_for()
+    assert await alice.messages().count() == 2
+
+
+async def test_page_starts_over_when_the_room_does(new_visitor, general, tmp_path):
+    port = free_port()
+    with run_server(tmp_path / "log", port=port) as url:
+        alice = await new_visitor("alice", "General", base_url=url)
+        await alice.send_message("of the old days")
+        await alice.messages().filter(has_text="of the old days").wait_for()
+    await Alert.objects.all().adelete()
+    await Room.objects.aupdate(last_seq=0)
+    with run_server(tmp_path / "log", port=port):
+        await alice.page.clock.fast_forward(60_000)
+        await alice.messages().wait_for(state="detached")
+        await alice.page.clock.fast_forward(60_000)
+        await alice.send_message("of the new days")
+        await alice.messages().filter(has_text="of the new days").wait_for()
+
+
+async def test_page_that_is_too_fast_sends_its_messages_again(new_visitor, tmp_path):
+    limit = {"FRAMES_AT_ONCE": "1", "FRAMES_PER_SECOND": "1"}
+    with run_server(tmp_path / "log", **limit) as url:
+        alice = await new_visitor("alice", "General", base_url=url)
+        for message in ["one", "two"]:
+            await alice.page.get_by_label("New message").fill(message)
+            await alice.page.get_by_role("button", name="Send").click()
+        await alice.messages().filter(has_text="one").wait_for()
+        await alice.messages().filter(has_text="two").wait_for()
+
+
+async def test_page_under_https_uses_wss(alice_in_general, server):
+    page = alice_in_general.page
+
+    async def serve_as_https(route):
+        url = route.request.url.replace("https://mychannels.test", server)
+        await route.fulfill(response=await route.fetch(url=url))
+
+    cookies = await page.context.cookies()
+    await page.context.add_cookies([cookie | {"domain": "mychannels.test"} for cookie in cookies])
+    await page.route("https://mychannels.test/**", serve_as_https)
+    async with page.expect_websocket(lambda socket: socket.url.startswith("wss:")) as opened:
+        await page.goto(page.url.replace(server, "https://mychannels.test"))
+    socket = await opened.value
+    assert socket.url.startswith("wss://mychannels.test/ws/chat/room/")

@@ -1,0 +1,28 @@
+# Each command is one of the package `course`: python3 -m course COMMAND
+
+PYTHON ?= python3
+COMMANDS := help step test lint
+
+# `make step 3`: what follows the first word are its arguments, not more goals.
+ifneq ($(filter $(firstword $(MAKECMDGOALS)),$(COMMANDS)),)
+  ARGUMENTS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+endif
+NOT_GOALS := $(filter-out $(COMMANDS),$(ARGUMENTS))
+
+# `make step N=3`, for scripts.
+ifeq ($(origin N),command line)
+  ARGUMENTS += $(N)
+endif
+
+.PHONY: $(COMMANDS) $(NOT_GOALS)
+
+help:
+	@$(PYTHON) -m course $(ARGUMENTS)
+
+step test lint:
+	@$(PYTHON) -m course $@ $(ARGUMENTS)
+
+ifneq ($(NOT_GOALS),)
+$(NOT_GOALS):
+	@:
+endif

@@ -1,0 +1,94 @@
+"""Child processes of which none is left behind, whatever ends the command that started them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+from course.environment import clean_environ
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+GRACE = 5  # seconds that a process has to end by itself
+
+
+class Processes:
+    """A context manager that ends, on leaving, all that was started through it.
+
+    Inside it SIGINT, SIGTERM and SIGHUP raise nothing: they make `stopped` true.
+    """
+
+    def __init__(self):
+        self.running = {}  # name -> process
+        self.stopped = False
+
+    def __enter__(self):
+        self.handlers = {number: signal.signal(number, self.stop) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *exception):
+        for process in self.running.values():
+            signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for process in self.running.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0, deadline - time.monotonic()))
+            signal_group(process, signal.SIGKILL)  # also what the process itself has started
+            process.wait()
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+
+    def stop(self, number, frame):
+        self.stopped = True
+
+    def start(self, name, command, cwd, label=None, stdout=None, **variables):
+        """Start a command under that name, in a process group of its own.
+
+        `label` stands before each line that it prints; `variables` are added to its environment.
+        """
+        process = self.running[name] = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=clean_environ(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if label else stdout,
+            stderr=subprocess.STDOUT if label or stdout else None,
+            start_new_session=True,
+        )
+        if label:
+            threading.Thread(target=copy_lines, args=(process.stdout, label), daemon=True).start()
+        return process
+
+    def finish(self, name):
+        """Wait for the end of that process; return whether it ended by itself, and well."""
+        self.wait_until(lambda: False)
+        if self.stopped:
+            return False
+        return self.running.pop(name).returncode == 0
+
+    def ended(self):
+        """Return the name of a process that has ended, None while all of them run."""
+        return next((name for name, it in self.running.items() if it.poll() is not None), None)
+
+    def wait_until(self, condition):
+        """Wait for the condition; return whether it came true before a stop or a process's end."""
+        while not (self.stopped or self.ended()):
+            if condition():
+                return True
+            time.sleep(0.05)
+        return False
+
+
+def signal_group(process, number):
+    """Send a signal to the process and to all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def copy_lines(stream, label):
+    """Copy a stream of bytes to our output, with a label before each line."""
+    for line in stream:
+        sys.stdout.buffer.write(f"{label} | ".encode() + line)
+        sys.stdout.buffer.flush()

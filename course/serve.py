@@ -1,0 +1,85 @@
+"""make step N: a step, served until Ctrl-C."""
+
+import os
+import socket
+from pathlib import Path
+
+from course.environment import PYTHON, ensure, say
+from course.errors import CourseError
+from course.processes import Processes
+from course.redis import is_free, start_redis
+from course.steps import needs_redis
+
+PREPARE = Path(__file__).with_name("prepare.py")
+
+
+def serve(step, command):
+    """Serve the step in that folder with auto-reload; return the exit status.
+
+    PORT, SERVERS and REDIS_URL in the environment say how. Raises CourseError for those that can't
+    be used; `command` is what it tells the user to type.
+    """
+    redis = needs_redis(step)
+    first = number_from("PORT", 8000, 65535, command)
+    servers = number_from("SERVERS", 2 if redis else 1, 16, command)
+    ports = range(first, first + servers)
+    for port in ports:
+        if port > 65535 or not is_free(port):
+            other = first + 100 if first < 60000 else 8000
+            raise CourseError(f"Port {port} can't be used. Type: {command} PORT={other}")
+    ensure("course")
+    with Processes() as processes:
+        processes.start("The preparation", [PYTHON, PREPARE], step)
+        if not processes.finish("The preparation"):
+            return 1
+        redis_url, origin = find_redis(processes) if redis else (None, None)
+        variables = {"REDIS_URL": redis_url} if redis else {}
+        for port in ports:
+            runserver = [PYTHON, "manage.py", "runserver", f"127.0.0.1:{port}"]
+            label = str(port) if servers > 1 else None
+            processes.start(f"The server on port {port}", runserver, step, label, **variables)
+        if processes.wait_until(lambda: all(map(listens, ports))):
+            print(greeting(step, ports, redis and f"{redis_url} ({origin})"), flush=True)
+        processes.wait_until(lambda: False)
+        if processes.stopped:
+            return 0
+        say(f"{processes.ended()} has ended, so the rest is ended too.")
+        return 1
+
+
+def number_from(name, default, most, command):
+    """Return the number in that variable of the environment; raise CourseError if it is none."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        raise CourseError(
+            f"{name} is {text!r}, not a number from 1 to {most}. Type: {command} {name}={default}"
+        )
+    return int(text)
+
+
+def find_redis(processes):
+    """Return the address of the Redis to use and its origin; start one if none is named."""
+    if url := os.environ.get("REDIS_URL"):
+        return url, "from REDIS_URL"
+    return start_redis(processes)
+
+
+def listens(port):
+    """Tell whether somebody accepts connections on that port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def greeting(step, ports, redis):
+    """Return what the user is told once the servers are up."""
+    lines = [
+        "",
+        f"{step.name} is served:",
+        *(f"    http://127.0.0.1:{port}/" for port in ports),
+        *([f"    Redis: {redis}"] if redis else []),
+        "Sign in as alice, bob, carol or teacher; the password is channels.",
+        "For two people at once, open a second browser or a private window.",
+        "Ctrl-C ends all of it.",
+        "",
+    ]
+    return "\n".join(lines)

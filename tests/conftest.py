@@ -1,0 +1,106 @@
+"""Fixtures for the tests of the package `course`."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+TIMEOUT = 60  # seconds
+
+
+def wait_until(condition):
+    """Return as soon as `condition()` is true; raise TimeoutError if it never is."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+def environ(**variables):
+    """Return our environment without what an outer `make` has put there."""
+    ours = {"PORT", "SERVERS", "REDIS_URL", "N", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    return {k: v for k, v in os.environ.items() if k not in ours} | variables
+
+
+@pytest.fixture
+def port():
+    """A port of 127.0.0.1 that is free, and the next one too."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            number = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", number + 1))
+            except (OSError, OverflowError):
+                continue
+        return number
+
+
+@pytest.fixture
+def make():
+    """A function that runs make to its end: `make("step", "9")`."""
+
+    def run(*arguments, cwd=ROOT, **variables):
+        return subprocess.run(
+            ["make", *arguments],
+            cwd=cwd,
+            env=environ(**variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+
+    return run
+
+
+class Served:
+    """A `make step N` that is running."""
+
+    def __init__(self, process, log):
+        self.process, self.log = process, log
+
+    def output(self):
+        return self.log.read_text()
+
+    def until_served(self):
+        """Wait until it says that it serves, or has ended."""
+        wait_until(lambda: "Ctrl-C ends" in self.output() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.output()
+
+    def end(self, number):
+        """Send it a signal, as a terminal would to all of its group; return its exit status."""
+        os.killpg(self.process.pid, number)
+        return self.process.wait(TIMEOUT)
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """A function that starts make and returns what it serves; what still runs is ended."""
+    started = []
+
+    def start(*arguments, cwd=ROOT, **variables):
+        log = tmp_path / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                ["make", *arguments],
+                cwd=cwd,
+                env=environ(**variables),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(Served(process, log))
+        return started[-1]
+
+    yield start
+    for served in started:
+        if served.process.poll() is None:
+            served.end(signal.SIGTERM)

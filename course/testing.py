@@ -11,7 +11,7 @@ from course.steps import ROOT, STEPS
 
 REPORTS = ROOT / "build" / "tests"
 OWN_TESTS = ROOT / "tests"
-AT_ONCE = 2  # the tests of a step start servers and a browser: more would only wait for each other
+AT_ONCE = 3  # they wait for servers and browsers much of the time
 
 
 def run_tests(steps):

@@ -33,6 +33,22 @@ def environ_of_a_process():
     }
 
 
+def run_manage(*arguments, **environ):
+    """Run `python manage.py` with those arguments in a process of its own; return what it did.
+
+    `environ` is what its environment has besides ours.
+    """
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=environ_of_a_process() | environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+
 @contextmanager
 def run_server(log, command=RUNSERVER, **environ):
     """Run a server of this project on the database of the tests; give its address.

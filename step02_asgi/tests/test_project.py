@@ -1,5 +1,12 @@
 from django.core.management import call_command
 
+from .servers import run_manage
+
+SHOW_SETTINGS = """
+from django.conf import settings
+print([settings.SECRET_KEY, settings.DEBUG, settings.ALLOWED_HOSTS])
+"""
+
 
 def test_system_checks_find_nothing():
     call_command("check", fail_level="WARNING")
@@ -7,3 +14,14 @@ def test_system_checks_find_nothing():
 
 def test_every_change_of_a_model_has_its_migration(db):
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_environment_sets_key_debug_and_hosts(db):
+    environ = {
+        "DJANGO_SETTINGS_MODULE": "mychannels.settings",
+        "DJANGO_SECRET_KEY": "our own",
+        "DJANGO_DEBUG": "0",
+        "DJANGO_ALLOWED_HOSTS": "a.example, b.example",
+    }
+    shown = run_manage("shell", "--verbosity=0", "--command", SHOW_SETTINGS, **environ)
+    assert shown.stdout.strip() == "['our own', False, ['a.example', 'b.example']]"

@@ -13,7 +13,7 @@ ALLOWED_HOSTS = [
     host.strip() for host in os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(",") if host.strip()
 ]
 
-if not DEBUG and not ("DJANGO_SECRET_KEY" in os.environ and ALLOWED_HOSTS):
+if not DEBUG and not (os.environ.get("DJANGO_SECRET_KEY") and ALLOWED_HOSTS):
     raise ImproperlyConfigured(
         "Without DEBUG, set DJANGO_SECRET_KEY and DJANGO_ALLOWED_HOSTS (hosts with commas between)."
     )

@@ -39,6 +39,7 @@ function receive(frame) {
     state.textContent = frame.message;
     return;
   }
+  state.textContent = "Connected.";
   count("messages");
   addLine(feed, frame.username ?? "Notice", frame.message);
 }

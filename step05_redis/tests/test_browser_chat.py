@@ -20,9 +20,12 @@ async def test_message_that_looks_like_html_is_text(alice_in_general):
     assert await alice_in_general.page.locator("#loud").count() == 0
 
 
-async def test_error_frame_is_shown_in_words(alice_in_general):
+async def test_error_frame_is_shown_in_words_until_the_next_message(alice_in_general):
     await alice_in_general.send_message("   ")
     await alice_in_general.chat_says("Write something first.")
+    await alice_in_general.page.get_by_label("New message").fill("hi")
+    await alice_in_general.page.get_by_role("button", name="Send").click()
+    await alice_in_general.chat_says("Connected.")
 
 
 async def test_meter_counts_frames_beside_requests(alice_in_general):

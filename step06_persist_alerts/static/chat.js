@@ -17,6 +17,7 @@ const form = panel.querySelector("form");
 const outbox = new Map(); // what we have sent and not seen yet, by its client_id
 let seq = null; // the number of the last message shown
 let syncing = false;
+let resending; // the timer
 let pause = FIRST_PAUSE;
 let socket;
 
@@ -59,7 +60,8 @@ function receive(frame) {
     case "error":
       state.textContent = frame.message;
       if (frame.code === "rate_limited") {
-        setTimeout(resend, RESEND_PAUSE);
+        clearTimeout(resending);
+        resending = setTimeout(resend, RESEND_PAUSE);
       }
   }
 }
@@ -73,6 +75,7 @@ function show(frame) {
     return;
   }
   seq = frame.seq;
+  state.textContent = "Connected.";
   count("messages");
   outbox.get(frame.client_id)?.line.remove();
   outbox.delete(frame.client_id);

@@ -1,3 +1,5 @@
+import logging
+
 import pytest_asyncio
 from channels.testing import WebsocketCommunicator
 
@@ -29,3 +31,15 @@ async def test_bad_frame_gets_an_error_frame(communicator):
         "code": "bad_json",
         "message": 'Send JSON, such as {"message": "hi"}.',
     }
+
+
+async def test_refused_user_neither_joins_nor_leaves_in_the_log(
+    headers, general, monkeypatch, caplog
+):
+    monkeypatch.setattr(logging.getLogger("chat"), "propagate", True)
+    path = f"/ws/chat/room/{general.pk}"
+    carol = WebsocketCommunicator(application, path, headers("carol"))
+    connected, _ = await carol.connect(TIMEOUT)
+    assert not connected
+    await carol.disconnect(timeout=TIMEOUT)
+    assert caplog.messages == []

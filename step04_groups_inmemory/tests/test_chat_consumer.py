@@ -1,3 +1,5 @@
+import logging
+
 import pytest_asyncio
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
@@ -53,3 +55,15 @@ async def test_socket_that_has_left_is_sent_nothing_more(headers, general, monke
     await layer.group_send(general.group_name, {"type": "to.the.group"})
     await layer.send(joined[0], {"type": "to.the.socket"})
     assert await layer.receive(joined[0]) == {"type": "to.the.socket"}
+
+
+async def test_refused_user_neither_joins_nor_leaves_in_the_log(
+    headers, general, monkeypatch, caplog
+):
+    monkeypatch.setattr(logging.getLogger("chat"), "propagate", True)
+    path = f"/ws/chat/room/{general.pk}"
+    carol = WebsocketCommunicator(application, path, headers("carol"))
+    connected, _ = await carol.connect(TIMEOUT)
+    assert not connected
+    await carol.disconnect(timeout=TIMEOUT)
+    assert caplog.messages == []

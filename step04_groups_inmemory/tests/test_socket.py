@@ -100,9 +100,3 @@ def test_log_says_who_joined_and_who_left(connect, new_log):
     wait_until(lambda: "alice joined General" in new_log())
     alice.close()
     wait_until(lambda: "alice left General (code 1000)" in new_log())
-
-
-def test_log_says_of_a_refused_user_neither_joined_nor_left(connect, new_log):
-    refused(connect, "carol")
-    wait_until(lambda: "WebSocket DISCONNECT" in new_log())
-    assert "carol" not in new_log()

@@ -86,6 +86,7 @@ class RoomFeed:
         self.seq = room.last_seq
         self.frames = []  # the newest, without holes, up to self.seq
         self.waiting = set()
+        self.bell = asyncio.Event()
         self.task = asyncio.create_task(self.run())
 
     async def read(self, after):
@@ -98,14 +99,31 @@ class RoomFeed:
     async def run(self):
         self.layer = get_channel_layer()
         self.channel = await self.layer.new_channel()
+        listener = asyncio.create_task(self.listen())
         try:
             while True:
                 await self.join_group()
                 await self.look()
-                await self.wait_for_bell()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_EVERY):
+                        await self.bell.wait()
+                self.bell.clear()
         finally:
+            listener.cancel()
             with suppress(RedisError):
                 await self.layer.group_discard(self.room.group_name, self.channel)
+
+    async def listen(self):
+        """Set the bell for every event that tells of something new."""
+        while True:
+            try:
+                event = await self.layer.receive(self.channel)
+            except RedisError as error:
+                Bell.failed(error)
+                await asyncio.sleep(LOOK_EVERY)
+            else:
+                if event["seq"] > self.seq:
+                    self.bell.set()
 
     async def join_group(self):
         """Join the group of the room, each time anew: Redis may have been emptied meanwhile."""
@@ -127,14 +145,3 @@ class RoomFeed:
                     wake.set()
         except db.Error as error:
             logger.error("The database can't be read: %s", error)
-
-    async def wait_for_bell(self):
-        """Return when the bell rings for something new, at the latest after LOOK_EVERY seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_EVERY):
-                try:
-                    while (await self.layer.receive(self.channel))["seq"] <= self.seq:
-                        pass
-                except RedisError as error:
-                    Bell.failed(error)
-                    await asyncio.sleep(LOOK_EVERY)

@@ -6,16 +6,18 @@ from contextlib import ExitStack
 import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from chat.models import Room
+from mychannels.routing import application
 
 from .browsers import QUIET, Visitor, find_browser, skip_or_fail
 from .redis_servers import run_redis
 from .servers import run_server
 from .sessions import session_of
-from .sockets import open_socket
+from .sockets import TIMEOUT, open_socket
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,6 +103,18 @@ def headers(live_demo):
         return [(b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
 
     return headers_of
+
+
+@pytest_asyncio.fixture
+async def communicator(headers, general):
+    """Alice's connection to the consumer of General, without a server in between."""
+    path = f"/ws/chat/room/{general.pk}"
+    communicator = WebsocketCommunicator(application, path, headers("alice"))
+    connected, _ = await communicator.connect(TIMEOUT)
+    assert connected
+    assert await communicator.receive_json_from(TIMEOUT) == {"msg_type": "synced", "seq": 0}
+    yield communicator
+    await communicator.disconnect(timeout=TIMEOUT)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

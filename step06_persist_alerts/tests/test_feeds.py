@@ -1,0 +1,75 @@
+import asyncio
+import os
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+from redis import Redis
+
+from alert import feeds
+from alert.feeds import RoomFeed
+from alert.posting import post_alert, save_alert
+from mychannels.routing import application
+
+from .servers import wait_until
+from .sockets import TIMEOUT
+
+HOUR = 3600  # seconds: a feed that looks so rarely has to be woken by the bell
+
+
+async def test_bell_brings_an_alert_without_waiting_for_the_next_look(
+    monkeypatch, communicator, general, alice
+):
+    await sync_to_async(save_alert)(general, alice, "found by a look")
+    await communicator.receive_json_from(TIMEOUT)
+    monkeypatch.setattr(feeds, "LOOK_EVERY", HOUR)
+    await sync_to_async(post_alert)(general, alice, "perhaps by a look")
+    await communicator.receive_json_from(TIMEOUT)
+    await sync_to_async(post_alert)(general, alice, "by the bell")
+    assert (await communicator.receive_json_from(TIMEOUT))["message"] == "by the bell"
+
+
+async def test_look_finds_an_alert_for_which_no_bell_rang(communicator, general, alice):
+    await sync_to_async(save_alert)(general, alice, "no bell")
+    assert (await communicator.receive_json_from(TIMEOUT))["message"] == "no bell"
+
+
+async def test_feed_is_in_its_group_again_after_redis_was_emptied(communicator, general):
+    with Redis.from_url(os.environ["REDIS_URL"]) as redis:
+        await sync_to_async(redis.flushall)()
+        await asyncio.to_thread(wait_until, lambda: redis.keys(f"*{general.group_name}"))
+
+
+async def test_feed_ends_with_the_last_socket_and_leaves_its_group(headers, general, monkeypatch):
+    layer = get_channel_layer()
+    group_discard, discarded = layer.group_discard, asyncio.Event()
+
+    async def discard_and_tell(group, channel):
+        await group_discard(group, channel)
+        discarded.set()
+
+    monkeypatch.setattr(layer, "group_discard", discard_and_tell)
+    path = f"/ws/chat/room/{general.pk}"
+    communicator = WebsocketCommunicator(application, path, headers("alice"))
+    await communicator.connect(TIMEOUT)
+    feed = RoomFeed.of_room[general.pk]
+    await communicator.disconnect(timeout=TIMEOUT)
+    assert general.pk not in RoomFeed.of_room
+    async with asyncio.timeout(TIMEOUT):
+        await discarded.wait()
+    await layer.group_send(general.group_name, {"type": "to.the.group"})
+    await layer.send(feed.channel, {"type": "to.the.feed"})
+    assert await layer.receive(feed.channel) == {"type": "to.the.feed"}
+
+
+@pytest.mark.parametrize("name", ["alice", "bob"])
+async def test_sockets_of_a_room_share_one_feed(communicator, headers, general, name):
+    feed = RoomFeed.of_room[general.pk]
+    path = f"/ws/alert/room/{general.pk}"
+    other = WebsocketCommunicator(application, path, headers(name))
+    await other.connect(TIMEOUT)
+    assert RoomFeed.of_room[general.pk] is feed
+    assert len(feed.waiting) == 2
+    await other.disconnect(timeout=TIMEOUT)
+    assert len(feed.waiting) == 1

@@ -33,7 +33,8 @@ def carry_out(command="help", *arguments):
             return show_help()
         case "step":
             if len(arguments) != 1:
-                raise CourseError(f"make step takes one number. Type: make step {min(STEPS)}")
+                one = arguments[0] if arguments else min(STEPS)
+                raise CourseError(f"make step takes one number. Type: make step {one}")
             return serve(find_step(arguments[0], "step"), f"make step {arguments[0]}")
         case "test":
             return run_tests([find_step(text, "test") for text in arguments])

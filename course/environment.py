@@ -1,5 +1,6 @@
 """The virtual environment of the course: what is missing in it is installed, once."""
 
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -19,8 +20,15 @@ def ensure(*locks):
 
     Raises CourseError when Python lacks its venv module or an installation fails.
     """
-    if not PYTHON.exists():
-        create()
+    with open(LOCKS / "course.lock") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not PYTHON.exists():
+            create()
+        install_missing(locks)
+
+
+def install_missing(locks):
+    """Install those of the locks of which this version has not been installed yet."""
     for lock in locks:
         wanted = LOCKS / f"{lock}.lock"
         installed = VENV / wanted.name  # a copy, put there when all of it was installed

@@ -1,5 +1,6 @@
 """Run in the folder of a step: bring its database up to date, with the demo data."""
 
+import fcntl
 import os
 import sys
 
@@ -10,5 +11,8 @@ import django
 from django.core.management import call_command
 
 django.setup()
-call_command("migrate", verbosity=0)
-call_command("demo", verbosity=0)
+# Two that start at the same time would both create the same tables.
+with open("manage.py") as one_at_a_time:
+    fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+    call_command("migrate", verbosity=0)
+    call_command("demo", verbosity=0)

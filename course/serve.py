@@ -23,15 +23,14 @@ def serve(step, command):
     first = number_from("PORT", 8000, 65535, command)
     servers = number_from("SERVERS", 2 if redis else 1, 16, command)
     ports = range(first, first + servers)
-    for port in ports:
-        if port > 65535 or not is_free(port):
-            other = first + 100 if first < 60000 else 8000
-            raise CourseError(f"Port {port} can't be used. Type: {command} PORT={other}")
+    check_ports(ports, command)
+    check_redis_url(command)
     ensure("course")
     with Processes() as processes:
         processes.start("The preparation", [PYTHON, PREPARE], step)
         if not processes.finish("The preparation"):
             return 1
+        check_ports(ports, command)  # again: somebody may have been quicker
         redis_url, origin = find_redis(processes) if redis else (None, None)
         variables = {"REDIS_URL": redis_url} if redis else {}
         for port in ports:
@@ -55,6 +54,25 @@ def number_from(name, default, most, command):
             f"{name} is {text!r}, not a number from 1 to {most}. Type: {command} {name}={default}"
         )
     return int(text)
+
+
+def check_ports(ports, command):
+    """Raise CourseError if one of the ports can't be listened on."""
+    for port in ports:
+        if port > 65535 or not is_free(port):
+            other = ports[0] + 100 if ports[0] < 60000 else 8000
+            servers = f" SERVERS={len(ports)}" if os.environ.get("SERVERS") else ""
+            raise CourseError(f"Port {port} can't be used. Type: {command} PORT={other}{servers}")
+
+
+def check_redis_url(command):
+    """Raise CourseError if REDIS_URL is set to something else than addresses of Redis."""
+    for url in (os.environ.get("REDIS_URL") or "redis:").split(","):
+        if not url.startswith(("redis:", "rediss:", "unix:")):
+            raise CourseError(
+                f"REDIS_URL has {url!r}, which is no address of a Redis. "
+                f"Type: {command} REDIS_URL=redis://127.0.0.1:6379/0"
+            )
 
 
 def find_redis(processes):

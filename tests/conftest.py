@@ -86,7 +86,7 @@ def serve(tmp_path):
     started = []
 
     def start(*arguments, cwd=ROOT, **variables):
-        log = tmp_path / "log"
+        log = tmp_path / f"log {len(started)}"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 ["make", *arguments],

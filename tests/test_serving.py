@@ -32,6 +32,17 @@ def page(port):
         return response.read().decode()
 
 
+def copy_of_the_course(folder):
+    """Return the folder, with two steps in it that have no database yet."""
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    ignored = shutil.ignore_patterns("db.sqlite3*", "__pycache__")
+    for name in ["course", "requirements", "step01_wsgi", "step05_redis"]:
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    return folder
+
+
 def test_step_is_served_with_its_demo_users(serve, port):
     served = serve("step", "1", f"PORT={port}")
     served.until_served()
@@ -71,6 +82,14 @@ def test_signal_to_make_alone_ends_all_of_it(serve, port):
     redis = redis_port(served)
     served.process.send_signal(signal.SIGTERM)
     wait_until(lambda: not (processes(port) or processes(port + 1) or listens(redis)))
+
+
+def test_two_first_starts_at_the_same_time_do_not_disturb_each_other(serve, port, tmp_path):
+    copy = copy_of_the_course(tmp_path / "copy")
+    first = serve("step", "1", f"PORT={port}", cwd=copy)
+    second = serve("step", "1", f"PORT={port + 1}", cwd=copy)
+    for served in [first, second]:
+        served.until_served()
 
 
 def test_end_of_one_server_ends_all_of_it(serve, port):
@@ -140,13 +159,7 @@ def test_redis_that_does_not_start_gets_one_line(make, port, tmp_path):
 
 
 def test_path_with_spaces_is_no_problem(serve, port, tmp_path):
-    copy = tmp_path / "my own copy"
-    copy.mkdir()
-    shutil.copy(ROOT / "Makefile", copy)
-    (copy / ".venv").symlink_to(ROOT / ".venv")
-    ignored = shutil.ignore_patterns("db.sqlite3*", "__pycache__")
-    for name in ["course", "requirements", "step05_redis"]:
-        shutil.copytree(ROOT / name, copy / name, ignore=ignored)
+    copy = copy_of_the_course(tmp_path / "my own copy")
     served = serve("step", "5", f"PORT={port}", cwd=copy)
     served.until_served()
     assert "Sign in" in page(port)

@@ -10,6 +10,7 @@ const panel = document.querySelector("#alerts");
 const state = panel.querySelector("[role=status]");
 const feed = panel.querySelector("[role=log]");
 const form = panel.querySelector("form");
+const problem = panel.querySelector("[role=alert]");
 let lastId = 0;
 
 async function request(url, options = {}) {
@@ -52,8 +53,9 @@ form.addEventListener("submit", async (event) => {
   try {
     await request(form.getAttribute("action"), { method: "POST", body: new FormData(form) });
     form.reset();
+    problem.textContent = "";
   } catch (error) {
-    state.textContent = `Not posted: ${error.message}`;
+    problem.textContent = `Not posted: ${error.message}`;
   }
 });
 

@@ -79,6 +79,16 @@ async def test_page_goes_on_by_itself_after_a_poll_without_answer(alice_in_gener
     await alice_in_general.page.get_by_text(": 0 new").wait_for()
 
 
+async def test_alert_that_is_refused_is_answered_in_words_that_stay(alice_in_general):
+    await alice_in_general.post_alert("   ")
+    problem = alice_in_general.page.get_by_role("alert").filter(has_text="Not posted: content")
+    await problem.wait_for()
+    await alice_in_general.poll()
+    assert await problem.is_visible()
+    await alice_in_general.post_alert("better")
+    await problem.wait_for(state="detached")
+
+
 async def test_page_says_that_the_user_was_signed_out(alice_in_general):
     await alice_in_general.page.context.clear_cookies()
     await alice_in_general.page.clock.fast_forward(2000)

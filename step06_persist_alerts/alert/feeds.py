@@ -37,7 +37,11 @@ class Bell:
     @classmethod
     def failed(cls, error):
         if not cls.away:
-            logger.error("Redis can't be reached, messages take up to %s s: %r", LOOK_EVERY, error)
+            logger.error(
+                "Redis can't be reached, messages take up to %s s: %s",
+                LOOK_EVERY,
+                error or "no answer",
+            )
         cls.away = True
 
 
@@ -45,7 +49,7 @@ async def ring(room, seq):
     """Tell the feeds of a room, in all processes, that there are alerts up to that number."""
     try:
         async with asyncio.timeout(RING_TIMEOUT):
-            event = {"type": "room.bell", "seq": seq}
+            event = {"type": "room_bell", "seq": seq}
             await get_channel_layer().group_send(room.group_name, event)
     except (RedisError, TimeoutError) as error:
         Bell.failed(error)

@@ -1,19 +1,94 @@
 """The WebSocket side of the rooms."""
 
+import asyncio
+import logging
+
 from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django import db
 from django.conf import settings
 
-from alert.consumers import AlertConsumer
-from alert.feeds import ring
+from alert.feeds import RoomFeed, ring
 from alert.posting import save_alert
 
-from .frames import read_client_id, read_message
+from .frames import (
+    FrameError,
+    read_after,
+    read_client_id,
+    read_frame,
+    read_message,
+    read_sync,
+)
+from .limits import TokenBucket
+from .models import Room
+
+logger = logging.getLogger(__name__)
+
+UNAVAILABLE = 4503  # close codes from 4000 on are the application's own; 503 is HTTP's word for it
+HISTORY = 50  # alerts that a client gets that doesn't say where it left off
 
 
-class ChatConsumer(AlertConsumer):
-    """Save every message of a member of the room as an alert, which the feed then brings to all."""
+class ChatConsumer(AsyncJsonWebsocketConsumer):
+    """Save what a member of the room says as an alert; send all alerts, in order and once each."""
+
+    channel_layer_alias = None  # the feed of the room listens, for all its sockets
+    feed = None
+
+    async def __call__(self, scope, receive, send):
+        try:
+            await super().__call__(scope, receive, send)
+        except db.Error as error:
+            logger.error("The database can't be reached, the client has to wait: %s", error)
+            await self.close(UNAVAILABLE)
+        finally:
+            if self.feed is not None:  # whatever ended the socket: nothing of it may stay
+                self.feed.leave(self.wake)
+                self.sender.cancel()
+
+    async def connect(self):
+        self.user = self.scope["user"]
+        self.room = await self.get_room()
+        if self.room is None:
+            await self.close()  # not accepted yet: the client gets HTTP 403
+            return
+        await self.accept()
+        logger.info("%s joined %s", self.user, self.room)
+        self.limit = TokenBucket(settings.FRAMES_PER_SECOND, settings.FRAMES_AT_ONCE)
+        after = max(0, self.room.last_seq - HISTORY)
+        try:
+            after = read_after(self.scope["query_string"], default=after)
+        except FrameError as error:
+            await self.send_json(error.as_frame())
+        self.syncs = [after]
+        self.wake = asyncio.Event()
+        self.wake.set()
+        self.feed = RoomFeed.join(self.room, self.wake)
+        self.sender = asyncio.create_task(self.send_news())
+
+    async def get_room(self):
+        """Return the room of the address if the user may be in it, else None."""
+        if not self.user.is_authenticated:
+            return None
+        room_id = self.scope["url_route"]["kwargs"]["room_id"]
+        return await self.user.rooms_joined.filter(pk=room_id).afirst()
+
+    async def receive(self, text_data=None, bytes_data=None):
+        try:
+            if not self.limit.take():
+                raise FrameError("rate_limited", "Wait a second, then send it again.")
+            await self.receive_json(read_frame(text_data))
+        except FrameError as error:
+            await self.send_json(error.as_frame())
+
+    async def receive_json(self, content):
+        if "sync" in content:
+            self.syncs.append(read_sync(content))
+            self.wake.set()
+        else:
+            await self.receive_message(content)
 
     async def receive_message(self, content):
+        """Save a message, tell its sender so, and then everybody that there is something new."""
         message, client_id = read_message(content), read_client_id(content)
         save = database_sync_to_async(save_alert)
         alert, _ = await save(self.room, self.user, message, client_id)
@@ -25,3 +100,31 @@ class ChatConsumer(AlertConsumer):
             }
         )
         await ring(self.room, alert.seq)
+
+    async def send_news(self):
+        """Send whatever the client lacks, as often as the feed or the client itself asks for it."""
+        try:
+            while await self.wake.wait():
+                self.wake.clear()
+                while self.syncs:
+                    await self.replay(self.syncs.pop(0))
+                await self.send_up_to(self.feed.seq)
+        except (db.Error, Room.DoesNotExist):
+            await self.close(UNAVAILABLE)  # the client comes back and says where it left off
+
+    async def replay(self, after):
+        """Send every alert after that number, and then how far the client is now."""
+        await self.room.arefresh_from_db(fields=["last_seq"])
+        self.seq = min(after, self.room.last_seq)
+        await self.send_up_to(self.room.last_seq)
+        await self.send_json({"msg_type": settings.MSG_TYPE_SYNCED, "seq": self.seq})
+
+    async def send_up_to(self, last_seq):
+        """Send, page by page, what the client lacks up to that number."""
+        while self.seq < last_seq and (frames := await self.feed.read(self.seq)):
+            for self.seq, text in frames:
+                await self.send(text_data=text)
+
+    async def disconnect(self, code):
+        if self.room is not None:  # called for refused sockets too
+            logger.info("%s left %s (code %s)", self.user, self.room, code)

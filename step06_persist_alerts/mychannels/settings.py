@@ -106,7 +106,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "loggers": {"alert": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+    "loggers": {"chat": {"handlers": ["console"], "level": "INFO", "propagate": False}},
 }
 
 CHANNEL_LAYERS = {

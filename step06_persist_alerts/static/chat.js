@@ -11,7 +11,7 @@ const UNAVAILABLE = 4503; // the close code of a server that can't reach its dat
 
 const panel = document.querySelector("#chat");
 const state = panel.querySelector("[role=status]");
-const feed = panel.querySelector("[aria-label=Messages]");
+const feed = panel.querySelector("[role=log]");
 const unsaved = panel.querySelector(".unsaved");
 const form = panel.querySelector("form");
 const outbox = new Map(); // what we have sent and not seen yet, by its client_id
@@ -60,6 +60,7 @@ function receive(frame) {
     case "error":
       state.textContent = frame.message;
       if (frame.code === "rate_limited") {
+        state.textContent = "That was fast. Sending it again in a moment.";
         clearTimeout(resending);
         resending = setTimeout(resend, RESEND_PAUSE);
       }

@@ -74,7 +74,7 @@ class Visitor:
 
     def unsaved(self):
         """Return the locator of the messages that the page shows as not saved yet."""
-        return self.page.get_by_role("log", name="Not saved yet").get_by_role("listitem")
+        return self.page.get_by_role("group", name="Not saved yet").get_by_role("listitem")
 
     async def meter(self, name):
         """Return what the meter on the page has counted under that name."""

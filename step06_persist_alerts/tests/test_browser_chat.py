@@ -154,3 +154,4 @@ async def test_page_under_https_uses_wss(alice_in_general, server):
         await page.goto(page.url.replace(server, "https://mychannels.test"))
     socket = await opened.value
     assert socket.url.startswith("wss://mychannels.test/ws/chat/room/")
+    await page.unroute_all(behavior="ignoreErrors")

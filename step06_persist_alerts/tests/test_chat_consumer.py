@@ -45,7 +45,7 @@ async def test_message_comes_back_with_its_number_and_time(communicator, general
 async def test_refused_user_neither_joins_nor_leaves_in_the_log(
     headers, general, monkeypatch, caplog
 ):
-    monkeypatch.setattr(logging.getLogger("alert"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("chat"), "propagate", True)
     path = f"/ws/chat/room/{general.pk}"
     carol = WebsocketCommunicator(application, path, headers("carol"))
     connected, _ = await carol.connect(TIMEOUT)

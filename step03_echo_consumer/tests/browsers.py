@@ -1,6 +1,7 @@
 """A real browser for the tests: the Chromium or Chrome of this machine, driven by Playwright."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -64,8 +65,9 @@ class Visitor:
         await self.page.get_by_role("button", name="Send").click()
 
     async def chat_says(self, text):
-        """Wait until the line of the chat that tells its state has that text."""
-        await self.page.locator("#chat [role=status]", has_text=text).wait_for()
+        """Wait until the line of the chat that tells its state has that text, case and all."""
+        words = re.compile(re.escape(text))
+        await self.page.locator("#chat [role=status]", has_text=words).wait_for()
 
     def messages(self):
         """Return the locator of the chat messages that the page shows."""

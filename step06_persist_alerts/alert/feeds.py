@@ -37,11 +37,8 @@ class Bell:
     @classmethod
     def failed(cls, error):
         if not cls.away:
-            logger.error(
-                "Redis can't be reached, messages take up to %s s: %s",
-                LOOK_EVERY,
-                error or "no answer",
-            )
+            why = str(error) or "no answer"
+            logger.error("Redis can't be reached, messages take up to %s s: %s", LOOK_EVERY, why)
         cls.away = True
 
 

@@ -37,8 +37,8 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
     async def __call__(self, scope, receive, send):
         try:
             await super().__call__(scope, receive, send)
-        except db.Error as error:
-            logger.error("The database can't be reached, the client has to wait: %s", error)
+        except (db.Error, Room.DoesNotExist) as error:
+            logger.error("A socket is closed until its client comes back: %s", error)
             await self.close(UNAVAILABLE)
         finally:
             if self.feed is not None:  # whatever ended the socket: nothing of it may stay

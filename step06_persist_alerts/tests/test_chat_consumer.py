@@ -1,6 +1,7 @@
 import logging
 
 from channels.testing import WebsocketCommunicator
+from django.db import OperationalError
 
 from alert.models import Alert
 from mychannels.routing import application
@@ -52,3 +53,18 @@ async def test_refused_user_neither_joins_nor_leaves_in_the_log(
     assert not connected
     await carol.disconnect(timeout=TIMEOUT)
     assert caplog.messages == []
+
+
+async def test_socket_is_closed_when_a_message_cannot_be_saved(communicator, monkeypatch):
+    def fail(*args):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("chat.consumers.save_alert", fail)
+    await communicator.send_json_to({"message": "hi"})
+    assert await communicator.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4503}
+
+
+async def test_socket_is_closed_when_its_room_is_deleted(communicator, general):
+    await general.adelete()
+    await communicator.send_json_to({"sync": 0})
+    assert await communicator.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4503}

@@ -5,6 +5,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
+from django.db import OperationalError
 from redis import Redis
 
 from alert import feeds
@@ -33,6 +34,23 @@ async def test_bell_brings_an_alert_without_waiting_for_the_next_look(
 async def test_look_finds_an_alert_for_which_no_bell_rang(communicator, general, alice):
     await sync_to_async(save_alert)(general, alice, "no bell")
     assert (await communicator.receive_json_from(TIMEOUT))["message"] == "no bell"
+
+
+async def test_feed_goes_on_after_the_database_could_not_be_read(
+    communicator, general, alice, monkeypatch
+):
+    load_frames, failures = feeds.load_frames, []
+
+    async def fail_once(room, after):
+        if not failures:
+            failures.append(OperationalError("database is locked"))
+            raise failures[0]
+        return await load_frames(room, after)
+
+    monkeypatch.setattr(feeds, "load_frames", fail_once)
+    await sync_to_async(post_alert)(general, alice, "read later")
+    assert (await communicator.receive_json_from(TIMEOUT))["message"] == "read later"
+    assert failures
 
 
 async def test_feed_is_in_its_group_again_after_redis_was_emptied(communicator, general):

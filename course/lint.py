@@ -1,5 +1,6 @@
 """make lint: the checks of the code that need no running server."""
 
+import re
 import subprocess
 
 from course.environment import LOCKS, PYTHON, clean_environ, ensure, say
@@ -30,8 +31,13 @@ def follows_the_lock(step):
         f"{step.name}/{file.name} asks for {line}, requirements/course.lock has another version."
         for file in sorted(step.glob("requirements*.txt"))
         for line in file.read_text().splitlines()
-        if "==" in line and f"\n{line.split()[0]} " not in locked
+        if "==" in line and f"\n{pin(line)} " not in locked
     ]
     for message in wrong:
         say(message)
     return not wrong
+
+
+def pin(line):
+    """Return `name==version` from a line such as `name[extra]==version  # comment`."""
+    return re.sub(r"\[.*?\]", "", line.split()[0])

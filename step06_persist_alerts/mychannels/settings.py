@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -61,17 +63,27 @@ WSGI_APPLICATION = "mychannels.wsgi.application"
 ASGI_APPLICATION = "mychannels.routing.application"
 
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": BASE_DIR / "db.sqlite3",
-        "OPTIONS": {
-            # Writers wait for each other from their start, and readers for nobody.
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL",
-            "timeout": 20,  # seconds
-        },
-    }
+    "default": dj_database_url.parse(
+        os.environ.get("DATABASE_URL") or "sqlite:///" + quote(str(BASE_DIR / "db.sqlite3")),
+        conn_health_checks=True,
+    )
 }
+DATABASE_OPTIONS = {
+    "django.db.backends.sqlite3": {
+        # Writers wait for each other from their start, and readers for nobody.
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL",
+        "timeout": 20,  # seconds
+    },
+    "django.db.backends.postgresql": {
+        # Opening a connection takes longer than saving an alert.
+        "pool": {"timeout": 5, "reconnect_timeout": 5},  # seconds
+    },
+}
+DATABASES["default"]["OPTIONS"] = (
+    DATABASE_OPTIONS.get(DATABASES["default"]["ENGINE"], {})
+    | DATABASES["default"].get("OPTIONS", {})
+)
 
 AUTH_PASSWORD_VALIDATORS = [
     {

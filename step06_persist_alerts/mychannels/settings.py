@@ -62,12 +62,10 @@ TEMPLATES = [
 WSGI_APPLICATION = "mychannels.wsgi.application"
 ASGI_APPLICATION = "mychannels.routing.application"
 
-DATABASES = {
-    "default": dj_database_url.parse(
-        os.environ.get("DATABASE_URL") or "sqlite:///" + quote(str(BASE_DIR / "db.sqlite3")),
-        conn_health_checks=True,
-    )
-}
+database = dj_database_url.parse(
+    os.environ.get("DATABASE_URL") or "sqlite:///" + quote(str(BASE_DIR / "db.sqlite3")),
+    conn_health_checks=True,
+)
 DATABASE_OPTIONS = {
     "django.db.backends.sqlite3": {
         # Writers wait for each other from their start, and readers for nobody.
@@ -80,10 +78,8 @@ DATABASE_OPTIONS = {
         "pool": {"timeout": 5, "reconnect_timeout": 5},  # seconds
     },
 }
-DATABASES["default"]["OPTIONS"] = (
-    DATABASE_OPTIONS.get(DATABASES["default"]["ENGINE"], {})
-    | DATABASES["default"].get("OPTIONS", {})
-)
+database.setdefault("OPTIONS", {}).update(DATABASE_OPTIONS.get(database["ENGINE"], {}))
+DATABASES = {"default": database}
 
 AUTH_PASSWORD_VALIDATORS = [
     {

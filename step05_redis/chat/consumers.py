@@ -6,11 +6,9 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from .frames import FrameError, read_frame, read_message
+from .frames import UNAVAILABLE, FrameError, read_frame, read_message
 
 logger = logging.getLogger(__name__)
-
-UNAVAILABLE = 4503  # close codes from 4000 on are the application's own; 503 is HTTP's word for it
 
 
 class ChatConsumer(AsyncJsonWebsocketConsumer):

@@ -8,48 +8,21 @@ import json
 import logging
 from contextlib import suppress
 
-from channels.db import aclose_old_connections
+from channels.db import aclose_old_connections, database_sync_to_async
 from channels.layers import get_channel_layer
 from django import db
 from redis.exceptions import RedisError
 
+from chat.access import sessions_in
+from chat.frames import FORBIDDEN, UNAVAILABLE
+
+from .bell import BELL_TIMEOUT, LOOK_EVERY, Bell, ring
 from .models import Alert
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY = 2  # seconds: so late is an alert whose bell got lost
-RING_TIMEOUT = 1  # seconds
 PAGE_SIZE = 100  # alerts that are read at once
 KEPT = 200  # alerts that a feed keeps for its sockets
-
-
-class Bell:
-    """Whether the bell works in this process; the log says it once when that changes."""
-
-    away = False
-
-    @classmethod
-    def works(cls):
-        if cls.away:
-            logger.warning("Redis is back.")
-        cls.away = False
-
-    @classmethod
-    def failed(cls, error):
-        if not cls.away:
-            why = str(error) or "no answer"
-            logger.error("Redis can't be reached, messages take up to %s s: %s", LOOK_EVERY, why)
-        cls.away = True
-
-
-async def ring(room, seq):
-    """Tell the feeds of a room, in all processes, that there are alerts up to that number."""
-    try:
-        async with asyncio.timeout(RING_TIMEOUT):
-            event = {"type": "room_bell", "seq": seq}
-            await get_channel_layer().group_send(room.group_name, event)
-    except (RedisError, TimeoutError) as error:
-        Bell.failed(error)
 
 
 async def load_frames(room, after):
@@ -59,63 +32,123 @@ async def load_frames(room, after):
 
 
 class RoomFeed:
-    """Reads each new alert of a room once and wakes the sockets that wait for it."""
+    """Reads each new alert of a room once and wakes the sockets of the room."""
 
     of_room = {}  # the feeds of this process, by the id of their room
 
     @classmethod
-    def join(cls, room, wake):
-        """Return the feed of the room; from now on it sets the asyncio.Event `wake` for news.
+    def join(cls, room, socket):
+        """Return the feed of the room; from now on it sets `socket.wake` for news.
 
-        `room.last_seq` has to be no newer than what the caller is going to read by itself.
+        It closes the socket when `socket.session_key` doesn't let anybody into the room any more.
+        `room.last_seq` has to be no newer than what the socket is going to read by itself.
         """
         feed = cls.of_room.get(room.pk)
         if feed is None:
             feed = cls.of_room[room.pk] = cls(room)
-        feed.waiting.add(wake)
+        feed.sockets.add(socket)
         return feed
 
-    def leave(self, wake):
-        """Stop setting `wake`; the last to leave ends the feed."""
-        self.waiting.discard(wake)
-        if not self.waiting:
-            self.of_room.pop(self.room.pk, None)
+    def leave(self, socket):
+        """Forget the socket; the last to leave ends the feed."""
+        self.sockets.discard(socket)
+        if not self.sockets:
             self.task.cancel()
+            if self.of_room.get(self.room.pk) is self:
+                del self.of_room[self.room.pk]
 
     def __init__(self, room):
         self.room = room
-        self.seq = room.last_seq
+        self.seq = self.announced = room.last_seq
         self.frames = []  # the newest, without holes, up to self.seq
-        self.waiting = set()
-        self.bell = asyncio.Event()
+        self.sockets = set()
+        self.news, self.unrung = asyncio.Event(), asyncio.Event()
+        self.replaying = asyncio.Lock()
         self.task = asyncio.create_task(self.run())
+
+    def announce(self, seq):
+        """Say that a socket of this process has saved the alert of that number."""
+        self.announced = max(self.announced, seq)
+        self.news.set()
+        self.unrung.set()
 
     async def read(self, after):
         """Return the next frames after that number, as pairs of seq and text."""
         missing = self.seq - after
         if 0 < missing <= len(self.frames):
             return self.frames[-missing:]
-        return await load_frames(self.room, after)
+        async with self.replaying:  # one page at a time: what is new has to get through
+            return await load_frames(self.room, after)
 
     async def run(self):
         self.layer = get_channel_layer()
         self.channel = await self.layer.new_channel()
-        listener = asyncio.create_task(self.listen())
         try:
-            while True:
-                await self.join_group()
-                await self.look()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY):
-                        await self.bell.wait()
-                self.bell.clear()
+            async with asyncio.TaskGroup() as tasks:
+                for work in [self.watch(), self.look(), self.ring_bell(), self.hear_bell()]:
+                    tasks.create_task(work)
+        except Exception:
+            logger.exception("The feed of %s has broken, its sockets have to come back", self.room)
+            self.of_room.pop(self.room.pk, None)
+            for socket in list(self.sockets):
+                await socket.close(UNAVAILABLE)
         finally:
-            listener.cancel()
-            with suppress(RedisError):
-                await self.layer.group_discard(self.room.group_name, self.channel)
+            with suppress(RedisError, TimeoutError):
+                async with asyncio.timeout(BELL_TIMEOUT):
+                    await self.layer.group_discard(self.room.group_name, self.channel)
 
-    async def listen(self):
-        """Set the bell for every event that tells of something new."""
+    async def watch(self):
+        """Do every LOOK_EVERY seconds what no bell tells of."""
+        while True:
+            await self.close_forbidden()
+            self.news.set()  # perhaps a bell got lost
+            await self.join_group()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def close_forbidden(self):
+        """Close the sockets whose sessions don't let anybody into the room any more."""
+        sockets = list(self.sockets)
+        keys = {socket.session_key for socket in sockets}
+        try:
+            allowed = await database_sync_to_async(sessions_in)(self.room, keys)
+        except db.Error as error:
+            logger.error("The database can't be read: %s", error)
+            return
+        for socket in sockets:
+            if socket.session_key not in allowed:
+                await socket.close(FORBIDDEN)
+
+    async def join_group(self):
+        """Join the group of the room, each time anew: Redis may have been emptied meanwhile."""
+        try:
+            async with asyncio.timeout(BELL_TIMEOUT):
+                await self.layer.group_add(self.room.group_name, self.channel)
+            Bell.works()
+        except (RedisError, TimeoutError) as error:
+            Bell.failed(error)
+
+    async def look(self):
+        """Read what is new in the database, as soon as there may be something, and wake all."""
+        while await self.news.wait():
+            self.news.clear()
+            try:
+                await aclose_old_connections()
+                while frames := await load_frames(self.room, self.seq):
+                    self.frames = [*self.frames, *frames][-KEPT:]
+                    self.seq = frames[-1][0]
+                    for socket in self.sockets:
+                        socket.wake.set()
+            except db.Error as error:
+                logger.error("The database can't be read: %s", error)
+
+    async def ring_bell(self):
+        """Tell the other processes what was announced; once for all that came meanwhile."""
+        while await self.unrung.wait():
+            self.unrung.clear()
+            await ring(self.room, self.announced)
+
+    async def hear_bell(self):
+        """Look whenever another process tells of something new."""
         while True:
             try:
                 event = await self.layer.receive(self.channel)
@@ -124,25 +157,4 @@ class RoomFeed:
                 await asyncio.sleep(LOOK_EVERY)
             else:
                 if event["seq"] > self.seq:
-                    self.bell.set()
-
-    async def join_group(self):
-        """Join the group of the room, each time anew: Redis may have been emptied meanwhile."""
-        try:
-            async with asyncio.timeout(LOOK_EVERY):
-                await self.layer.group_add(self.room.group_name, self.channel)
-            Bell.works()
-        except (RedisError, TimeoutError) as error:
-            Bell.failed(error)
-
-    async def look(self):
-        """Read what is new in the database and wake the sockets."""
-        try:
-            await aclose_old_connections()
-            while frames := await load_frames(self.room, self.seq):
-                self.frames = [*self.frames, *frames][-KEPT:]
-                self.seq = frames[-1][0]
-                for wake in self.waiting:
-                    wake.set()
-        except db.Error as error:
-            logger.error("The database can't be read: %s", error)
+                    self.news.set()

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from chat.models import Room
 
-from .feeds import ring
+from .bell import ring
 from .models import Alert
 
 

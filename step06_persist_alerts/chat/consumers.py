@@ -8,10 +8,11 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django import db
 from django.conf import settings
 
-from alert.feeds import RoomFeed, ring
+from alert.feeds import RoomFeed
 from alert.posting import save_alert
 
 from .frames import (
+    UNAVAILABLE,
     FrameError,
     read_after,
     read_client_id,
@@ -19,20 +20,23 @@ from .frames import (
     read_message,
     read_sync,
 )
-from .limits import TokenBucket
+from .limits import Places, TokenBucket
 from .models import Room
 
 logger = logging.getLogger(__name__)
 
-UNAVAILABLE = 4503  # close codes from 4000 on are the application's own; 503 is HTTP's word for it
 HISTORY = 50  # alerts that a client gets that doesn't say where it left off
+SYNCS_AT_ONCE = 10  # that wait for their answers
 
 
 class ChatConsumer(AsyncJsonWebsocketConsumer):
     """Save what a member of the room says as an alert; send all alerts, in order and once each."""
 
     channel_layer_alias = None  # the feed of the room listens, for all its sockets
+    places = Places()  # of the users, in this process
+    has_place = closed = False
     feed = None
+    bytes_sent = 0
 
     async def __call__(self, scope, receive, send):
         try:
@@ -42,15 +46,20 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
             await self.close(UNAVAILABLE)
         finally:
             if self.feed is not None:  # whatever ended the socket: nothing of it may stay
-                self.feed.leave(self.wake)
+                self.feed.leave(self)
                 self.sender.cancel()
+            if self.has_place:
+                self.places.give_back(self.user.pk)
 
     async def connect(self):
         self.user = self.scope["user"]
         self.room = await self.get_room()
-        if self.room is None:
+        if self.room:
+            self.has_place = self.places.take(self.user.pk, settings.SOCKETS_PER_USER)
+        if not self.has_place:
             await self.close()  # not accepted yet: the client gets HTTP 403
             return
+        self.session_key = self.scope["session"].session_key
         await self.accept()
         logger.info("%s joined %s", self.user, self.room)
         self.limit = TokenBucket(settings.FRAMES_PER_SECOND, settings.FRAMES_AT_ONCE)
@@ -62,7 +71,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
         self.syncs = [after]
         self.wake = asyncio.Event()
         self.wake.set()
-        self.feed = RoomFeed.join(self.room, self.wake)
+        self.feed = RoomFeed.join(self.room, self)
         self.sender = asyncio.create_task(self.send_news())
 
     async def get_room(self):
@@ -73,6 +82,8 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
         return await self.user.rooms_joined.filter(pk=room_id).afirst()
 
     async def receive(self, text_data=None, bytes_data=None):
+        if self.closed:
+            return
         try:
             if not self.limit.take():
                 raise FrameError("rate_limited", "Wait a second, then send it again.")
@@ -82,7 +93,10 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
 
     async def receive_json(self, content):
         if "sync" in content:
-            self.syncs.append(read_sync(content))
+            after = read_sync(content)
+            if len(self.syncs) == SYNCS_AT_ONCE:
+                raise FrameError("rate_limited", "Wait for the answer to what you have asked.")
+            self.syncs.append(after)
             self.wake.set()
         else:
             await self.receive_message(content)
@@ -99,7 +113,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
                 "seq": alert.seq,
             }
         )
-        await ring(self.room, alert.seq)
+        self.feed.announce(alert.seq)
 
     async def send_news(self):
         """Send whatever the client lacks, as often as the feed or the client itself asks for it."""
@@ -125,6 +139,21 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
             for self.seq, text in frames:
                 await self.send(text_data=text)
 
+    async def send(self, text_data=None, bytes_data=None, close=False):
+        """Send text, but not without end: no ASGI application sees whether its client reads."""
+        if self.closed:
+            return
+        await super().send(text_data)
+        self.bytes_sent += len(text_data)
+        if self.bytes_sent > settings.BYTES_PER_SOCKET:
+            await self.close(UNAVAILABLE)  # the client comes back and says where it left off
+
+    async def close(self, code=None, reason=None):
+        """Close the socket; what its client may still send doesn't count."""
+        if not self.closed:
+            self.closed = True
+            await super().close(code, reason)
+
     async def disconnect(self, code):
-        if self.room is not None:  # called for refused sockets too
+        if self.feed is not None:  # called for refused sockets too
             logger.info("%s left %s (code %s)", self.user, self.room, code)

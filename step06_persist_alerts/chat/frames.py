@@ -13,6 +13,9 @@ UNSENDABLE = re.compile(
     "[\x00\ud800-\udfff]"
 )  # NUL and half characters: not every store takes them
 
+UNAVAILABLE = 4503  # close codes from 4000 on are the application's own; 503 is HTTP's word for it
+FORBIDDEN = 4403
+
 
 class FrameError(Exception):
     """A frame that can't be used: `code` for programs, the text for people."""

@@ -135,3 +135,7 @@ MSG_TYPE_SYNCED = "synced"
 # What a socket may send: so many frames in a burst, and a second in the long run.
 FRAMES_AT_ONCE = int(os.environ.get("FRAMES_AT_ONCE", "20"))
 FRAMES_PER_SECOND = float(os.environ.get("FRAMES_PER_SECOND", "10"))
+
+# How many sockets a user may have in each process, and how much each may get in its life.
+SOCKETS_PER_USER = int(os.environ.get("SOCKETS_PER_USER", "20"))
+BYTES_PER_SOCKET = int(os.environ.get("BYTES_PER_SOCKET", str(32 * 1024**2)))

@@ -8,6 +8,7 @@ const FIRST_PAUSE = 500; // milliseconds; doubled from one try to connect to the
 const LONGEST_PAUSE = 30000;
 const RESEND_PAUSE = 1000; // milliseconds, when the server says that we are too fast
 const UNAVAILABLE = 4503; // the close code of a server that can't reach its database
+const FORBIDDEN = 4403; // and of one that doesn't let us in any more
 
 const panel = document.querySelector("#chat");
 const state = panel.querySelector("[role=status]");
@@ -29,7 +30,9 @@ function connect() {
   socket = new WebSocket(url);
   logWire(`⇒ GET ${url.pathname}${url.search} (handshake)`);
   count("frames");
+  let opened = false;
   socket.addEventListener("open", () => {
+    opened = true;
     logWire("⇐ open");
     state.textContent = "Connected.";
   });
@@ -38,8 +41,13 @@ function connect() {
     count("frame-bytes", bytesOf(event.data));
     receive(JSON.parse(event.data));
   });
-  socket.addEventListener("close", (event) => {
+  socket.addEventListener("close", async (event) => {
     logWire(`⇐ closed (code ${event.code})`);
+    const refusal = opened && event.code !== FORBIDDEN ? null : await askWhyRefused();
+    if (refusal) {
+      state.textContent = refusal;
+      return;
+    }
     const wait = pause * (0.5 + Math.random() / 2); // so that not all pages come back at once
     const reason =
       event.code === UNAVAILABLE ? "The server has lost its database" : "Not connected";
@@ -47,6 +55,18 @@ function connect() {
     setTimeout(connect, wait);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
   });
+}
+
+// A handshake that fails doesn't tell a page why; a request does.
+async function askWhyRefused() {
+  const options = { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(LONGEST_PAUSE) };
+  const response = await fetch(location.href, options).catch(() => null);
+  const answer = response?.status || response?.type || "no answer";
+  logWire(`⇔ HEAD ${location.pathname} (${answer})`);
+  if (response?.type === "opaqueredirect") {
+    return "You are not signed in any more. Reload the page to sign in.";
+  }
+  return response?.status === 403 ? "You are not in this room any more." : null;
 }
 
 function receive(frame) {

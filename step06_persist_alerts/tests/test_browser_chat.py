@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from django.contrib.sessions.models import Session
 
 from alert.models import Alert
 from chat.models import Room
@@ -71,6 +72,42 @@ async def test_message_without_a_connection_is_kept_and_sent_later(new_visitor, 
         await alice.page.clock.fast_forward(60_000)
         await alice.messages().filter(has_text="keep me").wait_for()
         assert await alice.unsaved().count() == 0
+
+
+async def test_page_says_that_its_user_is_not_signed_in_any_more(alice_in_general):
+    await alice_in_general.chat_says("Connected.")
+    await Session.objects.all().adelete()
+    await alice_in_general.chat_says("You are not signed in any more.")
+    await stops_trying(alice_in_general)
+
+
+async def test_page_says_that_its_user_is_not_in_the_room_any_more(alice_in_general, general):
+    await alice_in_general.chat_says("Connected.")
+    await general.users.aclear()
+    await alice_in_general.chat_says("You are not in this room any more.")
+    await stops_trying(alice_in_general)
+
+
+async def stops_trying(visitor):
+    """Check that the page doesn't connect again, however long it waits."""
+    handshakes = (await visitor.wire_log()).filter(has_text="handshake")
+    assert await handshakes.count() == 1
+    await visitor.page.clock.fast_forward(3_600_000)
+    assert await handshakes.count() == 1
+
+
+async def test_page_that_comes_back_too_late_says_that_its_user_is_not_signed_in(
+    new_visitor, tmp_path
+):
+    port = free_port()
+    with run_server(tmp_path / "log", port=port) as url:
+        alice = await new_visitor("alice", "General", base_url=url)
+        await alice.chat_says("Connected.")
+    await alice.chat_says("Not connected.")
+    await Session.objects.all().adelete()
+    with run_server(tmp_path / "log", port=port):
+        await alice.page.clock.fast_forward(60_000)
+        await alice.chat_says("You are not signed in any more.")
 
 
 async def test_history_is_there_after_a_reload(alice_in_general):

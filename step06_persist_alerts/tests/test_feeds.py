@@ -88,6 +88,6 @@ async def test_sockets_of_a_room_share_one_feed(communicator, headers, general, 
     other = WebsocketCommunicator(application, path, headers(name))
     await other.connect(TIMEOUT)
     assert RoomFeed.of_room[general.pk] is feed
-    assert len(feed.waiting) == 2
+    assert len(feed.sockets) == 2
     await other.disconnect(timeout=TIMEOUT)
-    assert len(feed.waiting) == 1
+    assert len(feed.sockets) == 1

@@ -91,3 +91,67 @@ async def test_sockets_of_a_room_share_one_feed(communicator, headers, general, 
     assert len(feed.sockets) == 2
     await other.disconnect(timeout=TIMEOUT)
     assert len(feed.sockets) == 1
+
+
+async def test_message_is_announced_to_the_feeds_of_other_processes(communicator, general):
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(general.group_name, channel)
+    await communicator.send_json_to({"message": "hi"})
+    async with asyncio.timeout(TIMEOUT):
+        event = await layer.receive(channel)
+    assert event == {"type": "room_bell", "seq": 1}
+
+
+async def test_messages_while_the_bell_rings_are_announced_together(
+    communicator, general, monkeypatch
+):
+    rung, go_on, rung_again = [], asyncio.Event(), asyncio.Event()
+
+    async def ring_slowly(room, seq):
+        rung.append(seq)
+        if len(rung) > 1:
+            rung_again.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(feeds, "ring", ring_slowly)
+    for n in range(5):
+        await communicator.send_json_to({"message": f"{n}"})
+    for _ in range(10):  # an ack and a message for each
+        await communicator.receive_json_from(TIMEOUT)
+    assert len(rung) == 1
+    go_on.set()
+    async with asyncio.timeout(TIMEOUT):
+        await rung_again.wait()
+    assert rung[1:] == [5]
+
+
+async def test_message_reaches_the_sockets_of_its_process_without_redis(
+    communicator, general, alice, monkeypatch
+):
+    async def ring_for_nobody(room, seq):
+        pass
+
+    monkeypatch.setattr(feeds, "ring", ring_for_nobody)
+    monkeypatch.setattr(feeds, "LOOK_EVERY", HOUR)
+    await sync_to_async(save_alert)(general, alice, "found by the last look")
+    await communicator.receive_json_from(TIMEOUT)
+    await communicator.send_json_to({"message": "hi"})
+    frames = [await communicator.receive_json_from(TIMEOUT) for _ in range(2)]
+    assert [frame["msg_type"] for frame in frames] == ["ack", "message"]
+
+
+async def test_feed_that_breaks_closes_its_sockets_and_the_next_has_a_new_one(
+    communicator, headers, general, monkeypatch
+):
+    def break_down(*args):
+        raise RuntimeError("something nobody has thought of")
+
+    broken = RoomFeed.of_room[general.pk]
+    monkeypatch.setattr(feeds, "sessions_in", break_down)
+    assert await communicator.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4503}
+    monkeypatch.undo()
+    other = WebsocketCommunicator(application, f"/ws/chat/room/{general.pk}", headers("alice"))
+    await other.connect(TIMEOUT)
+    assert RoomFeed.of_room[general.pk] is not broken
+    await other.disconnect(timeout=TIMEOUT)

@@ -146,7 +146,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
         await super().send(text_data)
         self.bytes_sent += len(text_data)
         if self.bytes_sent > settings.BYTES_PER_SOCKET:
-            await self.close(UNAVAILABLE)  # the client comes back and says where it left off
+            await self.close()  # the client comes back and says where it left off
 
     async def close(self, code=None, reason=None):
         """Close the socket; what its client may still send doesn't count."""

@@ -135,7 +135,10 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
 
     async def send_up_to(self, last_seq):
         """Send, page by page, what the client lacks up to that number."""
-        while self.seq < last_seq and (frames := await self.feed.read(self.seq)):
+        while self.seq < last_seq and not self.closed:
+            frames = await self.feed.read(self.seq)
+            if not frames:
+                return
             for self.seq, text in frames:
                 await self.send(text_data=text)
 

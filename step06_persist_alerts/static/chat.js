@@ -117,7 +117,7 @@ function goOn(frame) {
     startOver();
     return;
   }
-  seq = frame.seq;
+  seq ??= frame.seq;
   resend();
 }
 

@@ -20,7 +20,7 @@ class ChatConsumer(WebsocketConsumer):
             self.close()  # not accepted yet: the client gets HTTP 403
             return
         self.accept()
-        logger.info("%s joined %s", self.user, self.room)
+        logger.info("%r joined %r", str(self.user), str(self.room))
 
     def get_room(self):
         """Return the room of the address if the user may be in it, else None."""
@@ -39,4 +39,4 @@ class ChatConsumer(WebsocketConsumer):
 
     def disconnect(self, code):
         if self.room is not None:  # called for refused sockets too
-            logger.info("%s left %s (code %s)", self.user, self.room, code)
+            logger.info("%r left %r (code %s)", str(self.user), str(self.room), code)

@@ -97,6 +97,6 @@ def test_bad_frame_gets_an_error_and_the_socket_lives_on(connect, new_log, frame
 
 def test_log_says_who_joined_and_who_left(connect, new_log):
     alice = connect("alice")
-    wait_until(lambda: "alice joined General" in new_log())
+    wait_until(lambda: "'alice' joined 'General'" in new_log())
     alice.close()
-    wait_until(lambda: "alice left General (code 1000)" in new_log())
+    wait_until(lambda: "'alice' left 'General' (code 1000)" in new_log())

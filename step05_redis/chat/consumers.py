@@ -36,7 +36,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
             ChatConsumer.redis_is_away = False
         finally:
             await self.accept()  # also without Redis: an open socket can be told why it closes
-        logger.info("%s joined %s", self.user, self.room)
+        logger.info("%r joined %r", str(self.user), str(self.room))
 
     async def get_room(self):
         """Return the room of the address if the user may be in it, else None."""
@@ -84,4 +84,4 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
     async def disconnect(self, code):
         if self.room is not None:  # called for refused sockets too
             await self.channel_layer.group_discard(self.room.group_name, self.channel_name)
-            logger.info("%s left %s (code %s)", self.user, self.room, code)
+            logger.info("%r left %r (code %s)", str(self.user), str(self.room), code)

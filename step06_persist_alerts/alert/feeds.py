@@ -88,7 +88,7 @@ class RoomFeed:
                 for work in [self.watch(), self.look(), self.ring_bell(), self.hear_bell()]:
                     tasks.create_task(work)
         except Exception:
-            logger.exception("The feed of %s has broken, its sockets have to come back", self.room)
+            logger.exception("The feed of room %s has broken, its sockets are closed", self.room.pk)
             self.of_room.pop(self.room.pk, None)
             for socket in list(self.sockets):
                 await socket.close(UNAVAILABLE)

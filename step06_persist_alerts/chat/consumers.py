@@ -61,7 +61,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
             return
         self.session_key = self.scope["session"].session_key
         await self.accept()
-        logger.info("%s joined %s", self.user, self.room)
+        logger.info("%r joined %r", str(self.user), str(self.room))
         self.limit = TokenBucket(settings.FRAMES_PER_SECOND, settings.FRAMES_AT_ONCE)
         after = max(0, self.room.last_seq - HISTORY)
         try:
@@ -159,4 +159,4 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
 
     async def disconnect(self, code):
         if self.feed is not None:  # called for refused sockets too
-            logger.info("%s left %s (code %s)", self.user, self.room, code)
+            logger.info("%r left %r (code %s)", str(self.user), str(self.room), code)

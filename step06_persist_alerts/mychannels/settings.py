@@ -75,7 +75,7 @@ DATABASE_OPTIONS = {
     },
     "django.db.backends.postgresql": {
         # Opening a connection takes longer than saving an alert.
-        "pool": {"timeout": 5, "reconnect_timeout": 5},  # seconds
+        "pool": {"min_size": 1, "max_size": 4, "timeout": 5, "reconnect_timeout": 5},  # seconds
     },
 }
 database.setdefault("OPTIONS", {}).update(DATABASE_OPTIONS.get(database["ENGINE"], {}))

@@ -14,7 +14,9 @@ def lint():
     ensure("course", "lint")
     passed = [run("-m", "ruff", "check"), run("-m", "ruff", "format", "--check")]
     for step in STEPS.values():
-        passed += [run(*SYSTEM_CHECKS, folder=step), follows_the_lock(step)]
+        passed.append(run(*SYSTEM_CHECKS, folder=step))
+    for folder in [*STEPS.values(), ROOT / "deploy"]:
+        passed.append(follows_the_lock(folder))
     return 0 if all(passed) else 1
 
 
@@ -24,12 +26,12 @@ def run(*arguments, folder=ROOT):
     return not subprocess.run([PYTHON, *arguments], cwd=folder, env=clean_environ()).returncode
 
 
-def follows_the_lock(step):
-    """Return whether the step asks for the versions that the course has tested."""
+def follows_the_lock(folder):
+    """Return whether the folder asks for the versions that the course has tested."""
     locked = (LOCKS / "course.lock").read_text()
     wrong = [
-        f"{step.name}/{file.name} asks for {line}, requirements/course.lock has another version."
-        for file in sorted(step.glob("requirements*.txt"))
+        f"{folder.name}/{file.name} asks for {line}, requirements/course.lock has another version."
+        for file in sorted(folder.glob("requirements*.txt"))
         for line in file.read_text().splitlines()
         if "==" in line and f"\n{pin(line)} " not in locked
     ]

@@ -1,0 +1,87 @@
+"""Fixtures that several test modules share."""
+
+from contextlib import ExitStack
+
+import pytest
+import pytest_asyncio
+from tests.browsers import QUIET, Visitor, find_browser
+from tests.browsers import skip_or_fail as skip_or_fail_without_browser
+
+from .clients import Client
+from .machines import run_site
+
+ROOM = "ws/chat/room/1"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The site: nginx, two Daphnes, Redis and PostgreSQL, with the demo data."""
+    with run_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def client(site):
+    """Somebody who isn't signed in."""
+    return Client(site)
+
+
+@pytest.fixture(scope="session")
+def alice(site):
+    """Alice, signed in."""
+    client = Client(site)
+    client.sign_in("alice")
+    return client
+
+
+@pytest.fixture(scope="session")
+def bob(site):
+    """Bob, signed in."""
+    client = Client(site)
+    client.sign_in("bob")
+    return client
+
+
+@pytest.fixture
+def connect():
+    """A function that opens a socket of a client to the room General."""
+    with ExitStack() as sockets:
+
+        def open_for(client, path=ROOM, **options):
+            return sockets.enter_context(client.open_socket(path, **options))
+
+        yield open_for
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser():
+    """A real browser."""
+    path = find_browser()
+    if path is None:
+        skip_or_fail_without_browser("no browser: install chromium, or set CHROME_BIN")
+    try:
+        from playwright.async_api import async_playwright
+    except ImportError:
+        skip_or_fail_without_browser("no browser tests without playwright")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture
+async def visitor(site, browser):
+    """A person with a window, who notes in `problems` what the browser complains about."""
+    context = await browser.new_context(base_url=site.url, ignore_https_errors=True)
+    visitor = Visitor(await context.new_page())
+    visitor.problems = []
+    visitor.page.on("pageerror", lambda error: visitor.problems.append(str(error)))
+
+    def note(message):
+        no_icon = message.location["url"].endswith("/favicon.ico")  # the admin has none
+        if message.type == "error" and not no_icon:
+            visitor.problems.append(message.text)
+
+    visitor.page.on("console", note)
+    yield visitor
+    await context.close()

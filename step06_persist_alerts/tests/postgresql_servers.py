@@ -8,6 +8,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from .redis_servers import is_listening
 from .servers import free_port, wait_until
 
@@ -18,6 +20,16 @@ def find_postgresql():
     """Return the folder with the programs of PostgreSQL, None if there is none."""
     initdb = shutil.which("initdb") or next(map(str, sorted(DEBIAN.glob("*/bin/initdb"))), None)
     return initdb and Path(initdb).resolve().parent
+
+
+def need_postgresql():
+    """Skip the test if there is none; where REQUIRE_SERVERS=1 says so, fail it."""
+    if find_postgresql():
+        return
+    reason = "no PostgreSQL: install it, on Debian with apt-get install postgresql"
+    if os.environ.get("REQUIRE_SERVERS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 class PostgreSQL:

@@ -7,7 +7,7 @@ import sys
 import pytest
 from django.conf import settings
 
-from .postgresql_servers import find_postgresql, run_postgresql
+from .postgresql_servers import need_postgresql, run_postgresql
 
 MODULES = ["chat_consumer", "delivery", "migrations", "posting", "processes"]
 
@@ -15,17 +15,9 @@ MODULES = ["chat_consumer", "delivery", "migrations", "posting", "processes"]
 @pytest.fixture(scope="module")
 def postgresql():
     """A PostgreSQL with nothing in it."""
-    if find_postgresql() is None:
-        skip_or_fail("no PostgreSQL: install it, on Debian with apt-get install postgresql")
+    need_postgresql()
     with run_postgresql() as server:
         yield server
-
-
-def skip_or_fail(reason):
-    """Skip the test for that reason; where REQUIRE_SERVERS=1 says so, fail it."""
-    if os.environ.get("REQUIRE_SERVERS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def test_tests_of_the_database_pass_on_postgresql(postgresql):

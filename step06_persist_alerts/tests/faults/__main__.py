@@ -4,6 +4,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import platform
 import signal
@@ -117,6 +118,7 @@ def end(number, frame):
 
 
 if __name__ == "__main__":
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of sockets that we have cut
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     sys.exit(main())

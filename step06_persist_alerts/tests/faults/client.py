@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import socket
+import time
 from collections import Counter, defaultdict
 from contextlib import suppress
 from uuid import UUID
@@ -15,7 +16,8 @@ from .judge import Message
 from .world import ROOM
 
 TWICE = 0.3  # of the messages are sent twice on purpose
-RESEND_AFTER = 10  # seconds without an ack, in the same connection
+RESEND_AFTER = 10  # seconds without any ack, in the same connection
+MOST_UNACKED = 100
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2  # seconds between two tries to connect
 OPEN_TIMEOUT = 30  # seconds
 SYNC_EVERY = 5  # seconds, on average: nothing needs it, but people's pages may ask at any time
@@ -29,7 +31,7 @@ class Ledger:
         self.acked = defaultdict(set)  # numbers by client_id
         self.closes, self.errors = Counter(), Counter()
         self.problems = []
-        self.progress = 0  # counts what came in that was new
+        self.progress = 0  # goes up as long as something comes that was waited for
 
 
 class Client:
@@ -59,7 +61,8 @@ class Client:
         self.socket, self.ready = None, False
         self.twin = self  # another socket of the same user
         self.taken, self.last = [], 0
-        self.unacked = {}  # when it was sent, by client_id
+        self.unacked = {}  # frames, by client_id
+        self.heard = 0  # when the last ack came
         self.twice = self.out_of_order = self.gaps = self.reconnects = 0
 
     async def run(self):
@@ -202,12 +205,17 @@ class Client:
     def go_on(self):
         """Send what isn't acked: the connection is up to date."""
         self.pause, self.ready = FIRST_PAUSE, True
-        for client_id in list(self.unacked):
-            self.post(client_id)
+        self.send_unacked()
+
+    def send_unacked(self):
+        self.heard = time.monotonic()
+        for frame in self.unacked.values():
+            self.send_soon(frame)
 
     def receive_ack(self, frame):
         client_id = frame["client_id"]
-        self.ledger.progress += client_id not in self.ledger.acked
+        self.heard = time.monotonic()
+        self.ledger.progress += 1
         self.ledger.acked[client_id].add(frame["seq"])
         self.unacked.pop(client_id, None)
 
@@ -216,35 +224,35 @@ class Client:
         return self.last == count
 
     async def talk(self, rate):
-        """Say something, `rate` times a second on average; until it is cancelled."""
+        """Say something, `rate` times a second on average; until it is cancelled.
+
+        With too much that isn't acked it says no more: what is tested are faults, not overload.
+        """
         while True:
             await asyncio.sleep(self.random.expovariate(rate))
-            self.say()
+            if len(self.unacked) < MOST_UNACKED:
+                self.say()
 
     def say(self):
         client_id = str(UUID(int=self.random.getrandbits(128), version=4))
         text = f"{self.name} {len(self.ledger.sent)}"
+        frame = {"message": text, "client_id": client_id}
         self.ledger.sent[client_id] = (self.username, text)
-        self.post(client_id)
+        self.unacked[client_id] = frame
+        self.send_soon(frame)
         if self.random.random() < TWICE:
-            again = self.random.choice([self, self.twin])
-            again.send_soon({"message": text, "client_id": client_id})
-
-    def post(self, client_id):
-        _, text = self.ledger.sent[client_id]
-        self.unacked[client_id] = asyncio.get_running_loop().time()
-        self.send_soon({"message": text, "client_id": client_id})
+            self.random.choice([self, self.twin]).send_soon(frame)
 
     async def keep_on(self):
         """Send again what has waited too long for its ack, and ask at times; until cancelled."""
         while True:
             await asyncio.sleep(1)
-            now = asyncio.get_running_loop().time()
-            for client_id, posted in list(self.unacked.items()):
-                if client_id in self.ledger.acked:  # the twin was told
-                    del self.unacked[client_id]
-                elif now - posted > RESEND_AFTER:
-                    self.post(client_id)
+            for client_id in [key for key in self.unacked if key in self.ledger.acked]:
+                del self.unacked[client_id]  # the twin was told
+            if not self.unacked:
+                self.heard = time.monotonic()
+            if time.monotonic() - self.heard > RESEND_AFTER:
+                self.send_unacked()
             if self.ready and self.asked is None and self.random.random() < 1 / SYNC_EVERY:
                 self.sync()
 

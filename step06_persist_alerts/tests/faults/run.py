@@ -18,6 +18,8 @@ from .world import USERS, open_world, read_stored
 
 CLIENTS, SENDERS = 8, 4
 QUIET, QUIET_NAIVE = 20, 3  # seconds; who promises nothing isn't waited for as long
+DEADLINE = 600  # seconds in which all have to have everything, even if there is still progress
+LAST_WORDS = 3
 BLAMES = {"bad_json", "bad_frame", "blank", "too_long", "read_only"}  # errors of the client
 KINDS = [
     "kill first server",
@@ -187,11 +189,15 @@ class Traffic:
 
     async def settle(self):
         """Wait until everybody has everything, or nothing new has come for a long while."""
-        quiet, seen = 0, None
-        while not self.is_settled() and quiet < self.patience():
+        start = changed = time.monotonic()
+        progress = self.ledger.progress
+        while not self.is_settled():
             await asyncio.sleep(0.1)
-            quiet = quiet + 0.1 if self.ledger.progress == seen else 0
-            seen = self.ledger.progress
+            now = time.monotonic()
+            if self.ledger.progress != progress:
+                changed, progress = now, self.ledger.progress
+            if now - changed > self.patience() or now - start > DEADLINE:
+                return
 
     def patience(self):
         """Return after how many seconds without news nothing more is expected."""
@@ -236,9 +242,10 @@ class Traffic:
 
     async def say_last_words(self):
         """Say something while Redis knows no feed: it has to arrive, and they have to come back."""
-        await asyncio.to_thread(self.world.flush_redis)
-        self.clients[0].say()
-        await self.settle()
+        for client in self.clients[:LAST_WORDS]:
+            await asyncio.to_thread(self.world.flush_redis)
+            client.say()
+            await self.settle()
         used = {client.address for client in [*self.clients, *self.listeners]}
         problem = "A feed did not join its group again."
         await self.expect(lambda: self.world.group_members() >= len(used), problem)

@@ -4,8 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 import pytest_asyncio
-from tests.browsers import QUIET, Visitor, find_browser
-from tests.browsers import skip_or_fail as skip_or_fail_without_browser
+from tests.browsers import Visitor, open_browser
 
 from .clients import Client
 from .machines import run_site
@@ -56,17 +55,8 @@ def connect():
 @pytest_asyncio.fixture(scope="session")
 async def browser():
     """A real browser."""
-    path = find_browser()
-    if path is None:
-        skip_or_fail_without_browser("no browser: install chromium, or set CHROME_BIN")
-    try:
-        from playwright.async_api import async_playwright
-    except ImportError:
-        skip_or_fail_without_browser("no browser tests without playwright")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=QUIET)
+    async with open_browser() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture

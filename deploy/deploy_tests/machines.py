@@ -1,7 +1,6 @@
 """The machines of a site as processes on this one: Redis, PostgreSQL, two Daphnes and nginx."""
 
 import os
-import random
 import re
 import shlex
 import shutil
@@ -11,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from string import Template
 
-import pytest
-from tests.postgresql_servers import find_postgresql, run_postgresql
-from tests.redis_servers import is_listening, run_redis
-from tests.servers import TIMEOUT, wait_until
+from tests.postgresql_servers import need_postgresql, run_postgresql
+from tests.programs import Program, fixed_port, skip_or_fail
+from tests.redis_servers import run_redis
+from tests.servers import TIMEOUT
 
 DEPLOY = Path(__file__).resolve().parent.parent
 STEP = DEPLOY.parent / "step06_persist_alerts"
@@ -51,22 +50,6 @@ call_command("collectstatic", interactive=False)
 """
 
 
-def skip_or_fail(reason):
-    """Skip the test for that reason; where REQUIRE_SERVERS=1 says so, fail it."""
-    if os.environ.get("REQUIRE_SERVERS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def free_ports(count):
-    """Return so many TCP ports that nobody listens on.
-
-    Systems take no ports of this range for connections: until we listen, they stay free.
-    """
-    ports = random.sample(range(20_000, 30_000), 10 * count)
-    return [port for port in ports if not is_listening(port)][:count]
-
-
 def environ_of_a_server(**variables):
     """Return the environment of a process of the site: nothing of ours but PATH, and these."""
     return {
@@ -98,47 +81,6 @@ def words_of_the_unit():
     return shlex.split(command[1].replace("\\\n", " "))
 
 
-class Process:
-    """A server process that a test can end and start again; its output goes to the file `log`."""
-
-    def __init__(self, command, port, log, **options):
-        self.command = command
-        self.port = port
-        self.log = Path(log)
-        self.options = options
-
-    def start(self):
-        self.launch()
-        self.wait()
-
-    def launch(self):
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                **self.options,
-            )
-
-    def wait(self):
-        """Return when it listens; raise RuntimeError if it has ended."""
-        wait_until(lambda: self.process.poll() is not None or is_listening(self.port))
-        if self.process.poll() is not None:
-            raise RuntimeError(f"It did not start:\n{self.log.read_text()}")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def terminate(self):
-        self.process.terminate()
-        try:
-            self.process.wait(TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-
 class Redis:
     """An empty Redis that a test can stop and start again."""
 
@@ -158,7 +100,7 @@ class Site:
 
     def __init__(self, folder, postgresql):
         self.folder = folder
-        redis_port, self.http_port, https_port, *daphne_ports = free_ports(5)
+        redis_port, self.http_port, https_port, *daphne_ports = (fixed_port() for _ in range(5))
         self.redis = Redis(redis_port)
         self.postgresql = postgresql
         self.static_root = folder / "static"
@@ -180,7 +122,7 @@ class Site:
         _, *options = words_of_the_unit()
         options = [word.replace("%i", str(port)) for word in options]
         command = [sys.executable, "-m", "daphne", *options]
-        return Process(command, port, self.folder / f"daphne{port}", cwd=STEP, env=self.environ)
+        return Program(command, port, self.folder / f"daphne{port}", cwd=STEP, env=self.environ)
 
     def make_nginx(self, https_port):
         """Return an nginx with our configuration, filled in as envsubst does it."""
@@ -202,7 +144,7 @@ class Site:
         values = {"user": user, "mime_types": mime_types()}
         (self.folder / "nginx.conf").write_text(Template(NGINX_CONF).substitute(values))
         command = [NGINX, "-p", self.folder, "-c", "nginx.conf", "-e", "error.log"]
-        return Process(command, https_port, self.folder / "nginx")
+        return Program(command, https_port, self.folder / "nginx")
 
     def log(self):
         """Return what the Daphnes have logged."""
@@ -228,8 +170,7 @@ def run_site(folder):
     """Run a whole site with its files in that folder; give a Site. All of it ends at the end."""
     if NGINX is None:
         skip_or_fail("no nginx: install nginx")
-    if find_postgresql() is None:
-        skip_or_fail("no PostgreSQL: install postgresql")
+    need_postgresql()
     with ExitStack() as running:
         site = Site(folder, running.enter_context(run_postgresql()))
         site.redis.start()
@@ -237,7 +178,7 @@ def run_site(folder):
         site.prepare()
         for server in site.servers:
             server.launch()
-            running.callback(server.terminate)
+            running.callback(server.end)
         for server in site.servers:
             server.wait()
         yield site

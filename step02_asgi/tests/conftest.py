@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from chat.models import Room
 
-from .browsers import QUIET, Visitor, find_browser, skip_or_fail
+from .browsers import Visitor, open_browser
 from .servers import run_server
 from .sessions import session_of
 
@@ -52,17 +52,8 @@ def server(django_db_setup, django_db_blocker, tmp_path_factory):
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser():
     """A real browser: one for all tests, which have their own windows and cookies in it."""
-    path = find_browser()
-    if path is None:
-        skip_or_fail("no browser: install chromium, or set CHROME_BIN to a Chromium or Chrome")
-    try:
-        from playwright.async_api import async_playwright
-    except ImportError:
-        skip_or_fail("no browser tests without playwright and axe-playwright-python")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=QUIET)
+    async with open_browser() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

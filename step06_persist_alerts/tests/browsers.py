@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -25,6 +26,22 @@ def skip_or_fail(reason):
     if os.environ.get("REQUIRE_BROWSER") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@asynccontextmanager
+async def open_browser():
+    """Open the browser and give it; without one, the test is skipped or fails."""
+    path = find_browser()
+    if path is None:
+        skip_or_fail("no browser: install chromium, or set CHROME_BIN to a Chromium or Chrome")
+    try:
+        from playwright.async_api import async_playwright
+    except ImportError:
+        skip_or_fail("no browser tests without playwright and axe-playwright-python")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        await browser.close()
 
 
 class Visitor:

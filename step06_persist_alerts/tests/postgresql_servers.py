@@ -8,8 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from .programs import skip_or_fail
 from .redis_servers import is_listening
 from .servers import free_port, wait_until
 
@@ -24,12 +23,8 @@ def find_postgresql():
 
 def need_postgresql():
     """Skip the test if there is none; where REQUIRE_SERVERS=1 says so, fail it."""
-    if find_postgresql():
-        return
-    reason = "no PostgreSQL: install it, on Debian with apt-get install postgresql"
-    if os.environ.get("REQUIRE_SERVERS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if not find_postgresql():
+        skip_or_fail("no PostgreSQL: install it, on Debian with apt-get install postgresql")
 
 
 class PostgreSQL:

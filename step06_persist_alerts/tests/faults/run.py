@@ -17,6 +17,7 @@ from .memory import DeafReader, Listener, watch_memory
 from .world import USERS, open_world, read_stored
 
 CLIENTS, SENDERS = 8, 4
+OBEDIENCE = 10  # seconds that a server may take to end
 QUIET, QUIET_NAIVE = 20, 3  # seconds; who promises nothing isn't waited for as long
 DEADLINE = 600  # seconds in which all have to have everything, even if there is still progress
 LAST_WORDS = 3
@@ -62,7 +63,7 @@ def run(plan, report=None):
     servers = 3 if plan.sockets else 2
     with open_world(plan.database, plan.consumer, servers, plan.environ) as world:
         asyncio.run(Traffic(world, plan, result, report).run())
-        disobedient = [server.port for server in world.servers if not server.end()]
+        disobedient = [server.port for server in world.servers if not server.end(OBEDIENCE)]
         result.complain(disobedient, "{} servers did not end on SIGTERM")
         result.tracebacks = Counter(world.tracebacks())
     left = set(psutil.Process().children(recursive=True)) - children

@@ -4,10 +4,8 @@ Whatever is started here is ended with its context manager, and nothing else is 
 """
 
 import os
-import random
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,8 +22,8 @@ import psutil
 from redis import Redis
 
 from tests.postgresql_servers import run_postgresql
-from tests.redis_servers import find_redis, is_listening
-from tests.servers import wait_until
+from tests.programs import Program, fixed_port
+from tests.redis_servers import find_redis
 
 STEP = Path(__file__).resolve().parents[2]
 ROOM = 1  # General, whose members are these
@@ -39,63 +37,13 @@ APPLICATIONS = {
 }
 
 
-def fixed_port():
-    """Return a free TCP port that no outgoing connection takes while its server is away."""
-    while True:
-        port = random.SystemRandom().randrange(15000, 32000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-
-
-class Program:
-    """A program that listens on a port, and can be killed and started again there.
-
-    `command` may hold {port}; `log` is the path that its output is added to.
-    """
+class Server(Program):
+    """A program that listens on a port of its own, for {port} in its command."""
 
     def __init__(self, *command, log, environ=()):
-        self.port = fixed_port()
-        self.command = [word.format(port=self.port) for word in command]
-        self.log, self.environ = log, os.environ | dict(environ)
-        self.process = None
-
-    def launch(self):
-        """Start it; it listens a little later."""
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self.command,
-                cwd=STEP,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def wait(self):
-        """Wait until it listens; raise RuntimeError if it has ended instead."""
-        wait_until(lambda: self.process.poll() is not None or is_listening(self.port))
-        if self.process.poll() is not None:
-            raise RuntimeError(f"{self.command[0]} has ended:\n{self.log.read_text()}")
-
-    def start(self):
-        self.launch()
-        self.wait()
-
-    def kill(self):
-        """End it with -9."""
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-
-    def end(self):
-        """End it as an administrator does; return whether it obeyed within ten seconds."""
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        port = fixed_port()
+        command = [word.format(port=port) for word in command]
+        super().__init__(command, port, log, cwd=STEP, env=os.environ | dict(environ))
 
     def connections(self):
         """Return how many TCP connections others have to it."""
@@ -157,7 +105,7 @@ class World:
     def prepare(self):
         """Create the tables and the demo users, sign them in; return their session keys."""
         for command in ["migrate", "demo"]:
-            run_manage(command, self.servers[0].environ)
+            run_manage(command, self.servers[0].options["env"])
         for program in [self.redis, *self.servers]:
             program.wait()
         return {name: sign_in(self.addresses[0], name) for name in USERS}
@@ -213,7 +161,7 @@ def open_world(database, consumer, servers=2, environ=()):
             database = PostgreSQL(stack.enter_context(run_postgresql()))
         command = [find_redis(), "--bind", "127.0.0.1", "--port", "{port}", "--dir", str(folder)]
         command += ["--save", "", "--appendonly", "no"]
-        redis = stack.enter_context(Program(*command, log=folder / "redis").running())
+        redis = stack.enter_context(Server(*command, log=folder / "redis").running())
         environ = dict(environ) | {
             "DATABASE_URL": database.url,
             "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
@@ -232,7 +180,7 @@ def open_world(database, consumer, servers=2, environ=()):
         command += ["--websocket_connect_timeout", "60", "--access-log", os.devnull]
         command.append(APPLICATIONS[consumer])
         programs = [
-            stack.enter_context(Program(*command, log=folder / f"{n}", environ=environ).running())
+            stack.enter_context(Server(*command, log=folder / f"{n}", environ=environ).running())
             for n in range(servers)
         ]
         yield World(database, redis, programs)

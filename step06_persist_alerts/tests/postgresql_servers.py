@@ -8,9 +8,9 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from .programs import skip_or_fail
+from .programs import fixed_port, skip_or_fail
 from .redis_servers import is_listening
-from .servers import free_port, wait_until
+from .servers import wait_until
 
 DEBIAN = Path("/usr/lib/postgresql")  # one folder for each version; its programs aren't on PATH
 
@@ -33,7 +33,7 @@ class PostgreSQL:
     def __init__(self, folder):
         self.programs = find_postgresql()
         self.data = Path(folder) / "data"
-        self.port = free_port()
+        self.port = fixed_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
         # It refuses to run as root.
         self.user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
+from channels.layers import channel_layers
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -25,6 +26,12 @@ def redis_server():
     """The Redis that every test and every server process uses unless it says otherwise."""
     with run_redis(os.environ["REDIS_URL"]):
         yield
+
+
+@pytest.fixture(autouse=True)
+def new_channel_layer():
+    """A channel layer of its own for each test: its locks belong to the event loop of the test."""
+    channel_layers.backends.clear()
 
 
 @pytest.fixture

@@ -42,6 +42,8 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
         try:
             await super().__call__(scope, receive, send)
         except (db.Error, Room.DoesNotExist) as error:
+            if self.feed is None:  # not accepted yet: to close would be to say "403" to a member
+                raise
             logger.error("A socket is closed until its client comes back: %s", error)
             await self.close(UNAVAILABLE)
         finally:

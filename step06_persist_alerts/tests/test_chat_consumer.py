@@ -1,5 +1,6 @@
 import logging
 
+import pytest
 from channels.testing import WebsocketCommunicator
 from django.db import OperationalError
 
@@ -53,6 +54,17 @@ async def test_refused_user_neither_joins_nor_leaves_in_the_log(
     assert not connected
     await carol.disconnect(timeout=TIMEOUT)
     assert caplog.messages == []
+
+
+async def test_member_is_not_refused_while_the_database_is_away(headers, general, monkeypatch):
+    async def fail(self):
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr("chat.consumers.ChatConsumer.get_room", fail)
+    path = f"/ws/chat/room/{general.pk}"
+    communicator = WebsocketCommunicator(application, path, headers("alice"))
+    with pytest.raises(OperationalError):  # for which the server answers with HTTP 500, not 403
+        await communicator.connect(TIMEOUT)
 
 
 async def test_socket_is_closed_when_a_message_cannot_be_saved(communicator, monkeypatch):

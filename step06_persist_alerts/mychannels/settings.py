@@ -138,4 +138,4 @@ FRAMES_PER_SECOND = float(os.environ.get("FRAMES_PER_SECOND", "10"))
 
 # How many sockets a user may have in each process, and how much each may get in its life.
 SOCKETS_PER_USER = int(os.environ.get("SOCKETS_PER_USER", "20"))
-BYTES_PER_SOCKET = int(os.environ.get("BYTES_PER_SOCKET", str(32 * 1024**2)))
+BYTES_PER_SOCKET = int(os.environ.get("BYTES_PER_SOCKET", str(4 * 1024**2)))

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from chat.models import Room
 
 from .browsers import Visitor, open_browser
-from .servers import run_server
+from .servers import TIMEOUT, run_server
 from .sessions import session_of
 
 
@@ -68,6 +68,7 @@ async def new_visitor(browser, server):
         context = await browser.new_context(base_url=base_url, **options)
         contexts.append(context)
         await context.clock.install()
+        context.set_default_timeout(TIMEOUT * 1000)
         visitor = Visitor(await context.new_page())
         if username:
             session = await sync_to_async(session_of)(username)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from websockets.sync.client import connect
 
-TIMEOUT = 30  # seconds
+from .servers import TIMEOUT
 
 
 class Socket:

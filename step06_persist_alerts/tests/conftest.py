@@ -16,9 +16,9 @@ from mychannels.routing import application
 
 from .browsers import Visitor, open_browser
 from .redis_servers import run_redis
-from .servers import run_server
+from .servers import TIMEOUT, run_server
 from .sessions import session_of
-from .sockets import TIMEOUT, open_socket
+from .sockets import open_socket
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -143,6 +143,7 @@ async def new_visitor(browser, server):
         context = await browser.new_context(base_url=base_url, **options)
         contexts.append(context)
         await context.clock.install()
+        context.set_default_timeout(TIMEOUT * 1000)
         visitor = Visitor(await context.new_page())
         if username:
             session = await sync_to_async(session_of)(username)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 RUNSERVER = ("manage.py", "runserver", "--noreload", "127.0.0.1:{port}")
-TIMEOUT = 60  # seconds
+TIMEOUT = float(os.environ.get("TEST_TIMEOUT") or 60)  # seconds: more for a slow machine
 
 
 def free_port():

@@ -1,4 +1,13 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
 from django.core.management import call_command
+from django.core.servers.basehttp import get_internal_wsgi_application
+
+from mychannels.wsgi import application
 
 from .servers import run_manage
 
@@ -25,3 +34,14 @@ def test_environment_sets_key_debug_and_hosts(db):
     }
     shown = run_manage("shell", "--verbosity=0", "--command", SHOW_SETTINGS, **environ)
     assert shown.stdout.strip() == "['our own', False, ['a.example', 'b.example']]"
+
+
+@pytest.mark.parametrize("module", ["asgi", "wsgi"])
+def test_application_finds_its_settings_by_itself(module):
+    environ = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-c", f"from mychannels.{module} import application"]
+    assert subprocess.run(command, cwd=settings.BASE_DIR, env=environ).returncode == 0
+
+
+def test_runserver_serves_the_wsgi_application():
+    assert get_internal_wsgi_application() is application

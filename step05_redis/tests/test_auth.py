@@ -1,4 +1,7 @@
 import pytest
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 
 
 def test_login_with_the_right_password_leads_to_the_rooms(demo, client):
@@ -36,3 +39,9 @@ def test_logout_needs_post(signed_in):
 @pytest.mark.parametrize("address", ["/chat/", "/chat/room/1/"])
 def test_anonymous_is_sent_to_the_login_page(db, client, address):
     assert client.get(address).url == f"/accounts/login/?next={address}"
+
+
+@pytest.mark.parametrize("password", ["alice2", "short", "password", "73920184"])
+def test_password_that_is_easily_guessed_is_refused(password):
+    with pytest.raises(ValidationError):
+        validate_password(password, User(username="alice2"))

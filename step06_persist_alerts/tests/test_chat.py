@@ -47,6 +47,22 @@ def test_room_name_is_text_on_its_page(signed_in, general):
     assert "<b>loud</b>" not in page
 
 
+@pytest.mark.parametrize(
+    ("username", "page", "title"),
+    [
+        (None, "/accounts/login/", "Sign in"),
+        ("alice", "/chat/", "Your rooms"),
+        ("alice", "/chat/room/{room}/", "General"),
+        ("carol", "/chat/room/{room}/", "Not your room"),
+    ],
+)
+def test_page_has_a_title_of_its_own(demo, client, general, username, page, title):
+    if username:
+        client.force_login(User.objects.get(username=username))
+    content = client.get(page.format(room=general.pk)).content.decode()
+    assert f"<title>{title} – mychannels</title>" in content
+
+
 @pytest.mark.parametrize("model", ["chat/room", "alert/alert"])
 def test_admin_lists_rooms_and_alerts(demo, client, model):
     client.force_login(User.objects.get(username="teacher"))

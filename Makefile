@@ -1,7 +1,7 @@
 # Each command is one of the package `course`: python3 -m course COMMAND
 
 PYTHON ?= python3
-COMMANDS := help step test lint
+COMMANDS := help step test diff carry carry-continue carry-abort export lint
 
 # `make step 3`: what follows the first word are its arguments, not more goals.
 ifneq ($(filter $(firstword $(MAKECMDGOALS)),$(COMMANDS)),)
@@ -19,7 +19,7 @@ endif
 help:
 	@$(PYTHON) -m course $(ARGUMENTS)
 
-step test lint:
+$(filter-out help,$(COMMANDS)):
 	@$(PYTHON) -m course $@ $(ARGUMENTS)
 
 ifneq ($(NOT_GOALS),)

@@ -8,6 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from made_up import MadeUpCourse
+
+from course.git import tree_of
+from course.hunks import compare
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 60  # seconds
@@ -104,3 +108,32 @@ def serve(tmp_path):
     for served in started:
         if served.process.poll() is None:
             served.end(signal.SIGTERM)
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    """A made-up course of three steps, with all of it committed."""
+    folder = tmp_path / "made up"
+    folder.mkdir()
+    course = MadeUpCourse(folder)
+    course.git("init", "--quiet", "--initial-branch=main")
+    course.commit("the course")
+    return course
+
+
+@pytest.fixture
+def changes(tmp_path):
+    """A function that returns the changes from some files to others, given as contents by path."""
+
+    def between(before, after):
+        trees = []
+        for name, files in [("before", before), ("after", after)]:
+            for path, content in files.items():
+                file = tmp_path / name / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content if isinstance(content, bytes) else content.encode())
+            (tmp_path / name).mkdir(exist_ok=True)
+            trees.append(tree_of(tmp_path / name))
+        return compare(*trees)
+
+    return between

@@ -103,7 +103,8 @@ def go_on(state, folder, old, new):
     """Carry the change of that step into those after it; return the exit status."""
     check_committed(steps_after(folder))
     plan = list(cascade(folder, old, new))
-    show(plan)
+    if plan:
+        show(plan)
     writes = {name: files for step in plan for name, files in step.writes().items()}
     if os.environ.get("DRY"):
         return 0

@@ -84,7 +84,7 @@ def tree_of(folder):
 def tree_at(revision, folder):
     """Return the id of the tree that a folder has in a revision of the repository."""
     found = run_git("rev-parse", "--verify", "--quiet", f"{revision}:{folder.name}", accept=(0, 1))
-    if not found:
+    if not found or found.startswith(b"^"):
         raise CourseError(f"There is no {folder.name} in revision {revision!r}.")
     return found.decode().strip()
 

@@ -8,7 +8,7 @@ from conftest import ROOT, environ
 def test_make_alone_lists_the_commands(make):
     result = make()
     assert result.returncode == 0
-    for command in ["make step N", "make test", "make test N M", "make lint"]:
+    for command in ["make step N", "make test", "make diff A B", "make carry N", "make lint"]:
         assert f"\n{command} " in result.stdout
 
 
@@ -28,6 +28,14 @@ def test_make_alone_lists_the_commands(make):
         (["step", "1", "PORT=65535", "SERVERS=2"], "make step 1 PORT=8000 SERVERS=2"),
         (["step", "5", "REDIS_URL=here"], "make step 5 REDIS_URL=redis://127.0.0.1:6379/0"),
         (["test", "7"], "make test 1"),
+        (["diff"], "make diff 2"),
+        (["diff", "7"], "make diff 1"),
+        (["diff", "1", "2", "3"], "make diff 2"),
+        (["carry"], "make carry 1"),
+        (["carry", "2", "3"], "make carry 2"),
+        (["carry-continue", "1"], "make carry-continue"),
+        (["carry-abort", "1"], "make carry-abort"),
+        (["export", "1"], "make export"),
         (["lint", "1"], "make lint"),
     ],
 )
@@ -59,3 +67,10 @@ def test_python_that_is_too_old_is_told_so():
     assert result.returncode == 2
     assert result.stderr.startswith("The course needs Python 3.11 or newer; this is 3.9.")
     assert result.stderr.count("\n") == 1
+
+
+def test_variable_after_a_command_counts_without_make_too(tmp_path):
+    command = [sys.executable, "-m", "course", "step", "1", "PORT=x"]
+    result = subprocess.run(command, cwd=ROOT, env=environ(), capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr.startswith("PORT is 'x'")

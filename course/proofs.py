@@ -32,7 +32,8 @@ from course.shape import tests_of
 
 FILE = Path(__file__).with_name("proofs.json")
 AT_ONCE = 3  # they wait for servers and browsers much of the time
-PATIENCE = 15  # seconds that a test waits for something that may never come
+PATIENCE = 60  # seconds that a test waits for what comes, however busy the machine is
+IMPATIENCE = 10  # seconds that it waits for what most likely never comes
 LIMIT = 900  # seconds for a run of all tests of a step
 LAST = ["faults", "browser"]  # in the names of modules that are slow to notice anything
 KINDS = {"*.css": "styling", "*.svg": "styling", "requirements*.txt": "installation"}
@@ -96,7 +97,7 @@ def order_of_modules(step, tree):
     """Run all tests of a step; return its test modules, the quickest first."""
     with tempfile.TemporaryDirectory() as folder:
         extract(tree, folder)
-        status, cases = run_pytest(folder)
+        status, cases = run_pytest(folder, patience=PATIENCE)
     wrong = [f"{name} has {result}" for name, result, _ in cases if result != "passed"]
     if status or wrong:
         raise CourseError(f"Mend the tests of {step.name} first: {wrong[0] if wrong else status}.")
@@ -145,7 +146,7 @@ def find_test(work, tree, modules, known):
         for tests in filter(None, [[known.get(hunk.address)], modules]):
             if not (Path(folder) / f"{tests[0]}".split("::")[0]).is_file():
                 continue
-            status, cases = run_pytest(folder, "-x", *tests)
+            status, cases = run_pytest(folder, "-x", *tests, patience=PATIENCE / 3)
             failed = [name for name, result, _ in cases if result == "failed"]
             if status:
                 return failed[0] if failed else tests[0]
@@ -163,7 +164,7 @@ def extract(tree, folder, wanted=lambda path: True):
         archive.extractall(folder, members=members, filter="data")
 
 
-def run_pytest(folder, *arguments):
+def run_pytest(folder, *arguments, patience=IMPATIENCE):
     """Run pytest in a folder; return its exit status and name, result and seconds of each test."""
     with tempfile.TemporaryDirectory() as reports:
         report = Path(reports) / "report.xml"
@@ -171,7 +172,7 @@ def run_pytest(folder, *arguments):
         process = subprocess.Popen(
             [PYTHON, "-m", "pytest", *options, *arguments],
             cwd=folder,
-            env=clean_environ(TEST_TIMEOUT=str(PATIENCE), CHROME_BIN=find_browser() or ""),
+            env=clean_environ(TEST_TIMEOUT=str(patience), CHROME_BIN=find_browser() or ""),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

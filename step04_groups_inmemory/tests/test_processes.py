@@ -11,5 +11,5 @@ def test_message_does_not_reach_another_process(connect, second_server):
 
 def test_broadcast_does_not_reach_another_process(connect, general):
     bob = connect("bob")
-    run_manage("broadcast", str(general.pk), "hi")
+    assert run_manage("broadcast", str(general.pk), "hi").returncode == 0
     assert nothing_arrives(bob)

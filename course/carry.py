@@ -11,7 +11,7 @@ from course import journal
 from course.errors import CourseError
 from course.git import need_repository, read_blobs, run_git, store, tree_at, tree_of
 from course.merge import find_marks, merge_file
-from course.steps import ROOT, STEPS
+from course.steps import ROOT, STEPS, number_of
 from course.testing import run_tests
 
 
@@ -79,7 +79,7 @@ def abort():
     journal.close()
     for name in written:
         print(f"What you have written into {name} is in {(kept / name).relative_to(ROOT)}")
-    print(f"Everything is as it was before make carry {int(state['step'][4:6])}.")
+    print(f"Everything is as it was before make carry {number_of(state['step'])}.")
     return 0
 
 

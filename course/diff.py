@@ -16,7 +16,7 @@ from shutil import which
 from course.errors import CourseError
 from course.git import NOTHING, run_git, store, tree_of
 from course.hunks import OPTIONS, compare, decode
-from course.steps import ROOT
+from course.steps import ROOT, number_of
 
 WORDS = re.compile(r"\\?\w+|\s+|[^\w\s]")
 SIMILAR = 0.4  # of 1: lines with less in common are not one line that has changed
@@ -40,7 +40,7 @@ def show_diff(before, after):
     Raises CourseError if FILE matches none of the files that differ.
     """
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # whatever is in the files
-    old, new = (int(step.name[4:6]) if step else 0 for step in (before, after))
+    old, new = (number_of(step.name) if step else 0 for step in (before, after))
     steps = [step.name if step else "nothing" for step in (before, after)]
     trees = [tree_of(before) if before else NOTHING, tree_of(after)]
     changes = compare(*trees)

@@ -16,6 +16,7 @@ CURES = {
     "retired": "is there, unchanged",
     "accidents": "is no accident, or there is no such hunk",
     "taken_back": "is not taken back by the next step, or there is no such hunk",
+    "unproved": "is proved",
     "green_before": "fails on the step before, or there is no such test",
     "unneeded": "is needed by a test, or there is no such hunk",
 }

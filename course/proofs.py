@@ -55,7 +55,8 @@ def check_proofs(step, lesson, changes, trees, proofs):
     """Return what is wrong with the tests of a step, by what is known of them, as sentences."""
     known = proofs.get(step.name, {})
     if known.get("key") != key_of(trees):
-        return [f"{step.name} has changed since its tests were proved. Type: make lint FULL=1"]
+        old = f"{step.name} has changed since its tests were proved. Type: make lint FULL=1"
+        return judge(step, lesson, "unproved", {step.name: old})
     green = {
         name: f"{step.name}/{name} passes on the step before, too: it proves nothing of this one. "
         "Let it fail there, or name it in `green_before` in course/lessons.toml, with the reason."
@@ -69,8 +70,8 @@ def check_proofs(step, lesson, changes, trees, proofs):
         for hunk in change.hunks
         if known["hunks"].get(hunk.address) == "no test"
     }
-    found = judge(step, lesson, "green_before", green)
-    return found + judge(step, lesson, "unneeded", unneeded)
+    kinds = {"unproved": {}, "green_before": green, "unneeded": unneeded}
+    return [line for kind, found in kinds.items() for line in judge(step, lesson, kind, found)]
 
 
 def prove(steps):

@@ -5,11 +5,12 @@ import ast
 from course.accidents import find_accidents
 from course.hunks import decode
 from course.lessons import judge
+from course.steps import number_of
 
 
 def check_changes(before, step, lesson, changes):
     """Return what is wrong with the changes between two step folders, as sentences."""
-    first, second = int(before.name[4:6]), int(step.name[4:6])
+    first, second = number_of(before.name), number_of(step.name)
     listed = {
         change.path: f"{step.name}/{change.path} is {change.kind} since {before.name}, and no "
         f"lesson says so. Carry it (make carry {first} or {second}), take it back, or list it in "
@@ -36,7 +37,7 @@ def check_taken_back(step, lesson, changes, later):
     back = {(c.path, *key(h.added, h.removed)) for c in later for h in c.hunks}
     found = {
         hunk.address: f"{where(step, change, hunk)}: the next step takes this back. If it is a "
-        f"fix, carry it: make carry {int(step.name[4:6])}. If not, name {hunk.address} in "
+        f"fix, carry it: make carry {number_of(step.name)}. If not, name {hunk.address} in "
         "`taken_back` in course/lessons.toml, with the reason."
         for change in changes
         for hunk in change.hunks
@@ -60,7 +61,7 @@ def check_retired(before, step, lesson):
     found = {
         name: f"{step.name} has {name} of {before.name} "
         f"{'otherwise' if name in new else 'no more'}. Carry the change "
-        f"(make carry {int(before.name[4:6])}), or name it in `retired` in course/lessons.toml, "
+        f"(make carry {number_of(before.name)}), or name it in `retired` in course/lessons.toml, "
         "with the reason."
         for name, content in old.items()
         if new.get(name) != content

@@ -5,7 +5,14 @@ from pathlib import Path
 from course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
-STEPS = {int(folder.name[4:6]): folder for folder in sorted(ROOT.glob("step[0-9][0-9]_*"))}
+
+
+def number_of(name):
+    """Return the number of a step, from the name of its folder."""
+    return int(name[4:6])
+
+
+STEPS = {number_of(folder.name): folder for folder in sorted(ROOT.glob("step[0-9][0-9]_*"))}
 
 
 def find_step(text, command):

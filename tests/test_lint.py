@@ -152,6 +152,18 @@ def test_excuse_that_is_not_needed_is_named(course, kind):
     assert line.endswith(f"Take it out of `{kind}` in course/lessons.toml.")
 
 
+def test_step_that_is_not_proved_is_fine_with_a_reason(course):
+    path = "step03_part/static/open.txt"
+    course.replace(path, "first", "second")
+    lessons = course.read("course/lessons.toml").replace(
+        '"static/page', '"static/open.txt", "static/page'
+    )
+    course.write(
+        "course/lessons.toml", lessons + excuse("step03_part", "unproved", ["step03_part"])
+    )
+    course.run("lint")
+
+
 @pytest.mark.parametrize("broken", ["[step02_count", "[step02_count]\nchange = []\n"])
 def test_lessons_that_cannot_be_read_get_one_line(course, broken):
     course.write("course/lessons.toml", broken)

@@ -13,9 +13,8 @@ import tarfile
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from fnmatch import fnmatch
-from functools import partial
 from pathlib import Path
 
 from rich.progress import track
@@ -82,16 +81,28 @@ def prove(steps):
     """
     if find_browser():
         ensure("browser")
-    proofs = load_proofs()
     for step, before, changes, trees in steps:
-        known = proofs.get(step.name, {})
-        if known.get("key") == key_of(trees):
+        known, key = load_proofs().get(step.name, {}), key_of(trees)
+        if known.get("key") == key:
             continue
         modules = order_of_modules(step, trees[1])
-        green = find_green(step, before, trees) if before else []
-        hunks = find_needed(step, changes, trees[1], modules, known.get("hunks", {}))
-        proofs[step.name] = {"key": key_of(trees), "green_before": green, "hunks": hunks}
-        FILE.write_text(json.dumps(proofs, indent=1, ensure_ascii=False) + "\n")
+        part = known.get("unfinished", {})
+        if part.get("key") != key:
+            green = find_green(step, before, trees) if before else []
+            part = {"key": key, "green_before": green, "hunks": {}}
+        for address, test in find_needed(step, changes, trees[1], modules, known, part):
+            part["hunks"][address] = test
+            save(step, known | {"unfinished": part})
+        save(step, part | {"hunks": dict(sorted(part["hunks"].items()))})
+
+
+def save(step, found):
+    """Keep what was found of a step."""
+    proofs = dict(sorted((load_proofs() | {step.name: found}).items()))
+    text = json.dumps(proofs, indent=1, ensure_ascii=False) + "\n"
+    new = FILE.with_suffix(".new")
+    new.write_text(text)
+    new.replace(FILE)
 
 
 def order_of_modules(step, tree):
@@ -124,34 +135,41 @@ def find_green(step, before, trees):
     return sorted(name for name in new.keys() - set(known) if results[name] == {"passed"})
 
 
-def find_needed(step, changes, tree, modules, known):
-    """Return, by the address of each hunk of code, the test that fails without it, or why none."""
+def find_needed(step, changes, tree, modules, known, part):
+    """Give, for each hunk of code, its address and the test that fails without it, or why none.
+
+    What `part` has already is left out; `known` may say which test to try first.
+    """
     work = [(c, h) for c in changes if c.part == "code" for h in c.hunks if h.added]
-    prove_one = partial(find_test, tree=tree, modules=modules, known=known)
+    work = [(change, hunk) for change, hunk in work if hunk.address not in part["hunks"]]
+    tried = known.get("hunks", {})
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = track(pool.map(prove_one, work), step.name, len(work))
-        return {hunk.address: test for (_, hunk), test in zip(work, found, strict=True)}
+        runs = [pool.submit(find_test, *pair, tree, modules, tried) for pair in work]
+        try:
+            for run in track(as_completed(runs), step.name, len(work)):
+                yield run.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def find_test(work, tree, modules, known):
-    """Return the name of a test that fails without that hunk, `no test`, or the kind of hunk."""
-    change, hunk = work
+def find_test(change, hunk, tree, modules, tried):
+    """Return the address of a hunk and a test that fails without it, `no test`, or its kind."""
     for pattern, kind in KINDS.items():
         if fnmatch(change.path, pattern):
-            return kind
+            return hunk.address, kind
     if runs_the_same(change, hunk, words=False):
-        return "wording"
+        return hunk.address, "wording"
     with tempfile.TemporaryDirectory() as folder:
         extract(tree, folder)
         (Path(folder) / change.path).write_bytes(change.without(hunk))
-        for tests in filter(None, [[known.get(hunk.address)], modules]):
+        for tests in filter(None, [[tried.get(hunk.address)], modules]):
             if not (Path(folder) / f"{tests[0]}".split("::")[0]).is_file():
                 continue
             status, cases = run_pytest(folder, "-x", *tests, patience=PATIENCE / 3)
             failed = [name for name, result, _ in cases if result == "failed"]
             if status:
-                return failed[0] if failed else tests[0]
-    return "no test"
+                return hunk.address, failed[0] if failed else tests[0]
+    return hunk.address, "no test"
 
 
 def is_of_tests(path):

@@ -170,6 +170,20 @@ def test_lessons_that_cannot_be_read_get_one_line(course, broken):
     assert "course/lessons.toml can't be read" in course.run("lint", status=2)
 
 
+def test_proof_that_was_interrupted_goes_on_where_it_was(course):
+    proofs = json.loads(course.read("course/proofs.json"))
+    part = proofs["step01_greet"]
+    forgotten, kept = [name for name, test in part["hunks"].items() if "::" in test][:2]
+    test = part["hunks"].pop(forgotten)
+    part["hunks"][kept] = "kept"
+    proofs["step01_greet"] = {"unfinished": part}
+    course.write("course/proofs.json", json.dumps(proofs))
+    assert complaints(course)
+    course.run("lint", "FULL=1")
+    hunks = json.loads(course.read("course/proofs.json"))["step01_greet"]["hunks"]
+    assert (hunks[forgotten], hunks[kept]) == (test, "kept")
+
+
 def test_failing_test_stops_the_proof(course):
     course.replace("step03_part/tests/test_part.py", "Goodbye", "Hello")
     output = course.run("lint", "FULL=1", status=2)

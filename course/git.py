@@ -53,13 +53,12 @@ def repository():
 
 
 def need_repository(command):
-    """Return the folder of the course's git repository; raise CourseError if there is none."""
+    """Raise CourseError if the course is in no git repository of its own."""
     if not repository():
         raise CourseError(
             f"make {command} needs the history of the course, and this folder is no clone. "
             "Type: git clone, with the address of the course"
         )
-    return repository()
 
 
 @cache

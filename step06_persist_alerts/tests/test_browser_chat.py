@@ -27,6 +27,7 @@ async def test_message_that_looks_like_html_is_text(alice_in_general):
 async def test_blank_message_is_answered_in_words_until_the_next_message(alice_in_general):
     await alice_in_general.send_message("   ")
     await alice_in_general.chat_says("Write something first.")
+    assert await alice_in_general.meter("frames") == 1  # the handshake
     await alice_in_general.page.get_by_label("New message").fill("hi")
     await alice_in_general.page.get_by_role("button", name="Send").click()
     await alice_in_general.chat_says("Connected.")
@@ -52,11 +53,24 @@ async def test_page_connects_again_by_itself(new_visitor, tmp_path):
     with run_server(tmp_path / "log", port=port) as url:
         alice = await new_visitor("alice", "General", base_url=url)
         await alice.chat_says("Connected.")
-    await alice.chat_says("Not connected.")
+    await alice.chat_says("Not connected. Trying again in 1 s.")
     with run_server(tmp_path / "log", port=port):
         await alice.page.clock.fast_forward(60_000)
         await alice.send_message("back again")
         await alice.messages().filter(has_text="back again").wait_for()
+
+
+async def test_pause_doubles_with_each_try_in_vain_up_to_30_seconds(new_visitor, tmp_path):
+    with run_server(tmp_path / "log") as url:
+        alice = await new_visitor("alice", "General", base_url=url)
+        await alice.chat_says("Connected.")
+    await alice.chat_says("Not connected.")
+    questions = (await alice.wire_log()).filter(has_text="HEAD")
+    for tries in range(6):
+        await alice.page.clock.fast_forward(60_000)
+        await questions.nth(tries).wait_for()
+    text = await alice.page.locator("#chat [role=status]").inner_text()
+    assert 15 <= int(re.search(r"in (\d+) s", text)[1]) <= 30
 
 
 async def test_message_without_a_connection_is_kept_and_sent_later(new_visitor, tmp_path):

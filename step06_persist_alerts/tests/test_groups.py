@@ -6,7 +6,8 @@ def test_message_reaches_everybody_in_the_room(connect, general):
     alice.send({"message": "hi"})
     frame = alice.receive("message")
     assert frame == bob.receive("message")
-    assert (frame["room_id"], frame["username"], frame["message"]) == (general.pk, "alice", "hi")
+    assert (frame["room_id"], frame["seq"]) == (general.pk, 1)
+    assert (frame["username"], frame["message"]) == ("alice", "hi")
 
 
 def test_message_reaches_every_window_of_a_user(connect):

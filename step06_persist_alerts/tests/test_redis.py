@@ -20,13 +20,17 @@ def log(tmp_path):
 
 
 @pytest.fixture
-def two_servers(live_demo, redis_url, log, tmp_path):
-    """The addresses of two server processes that rely on the Redis at `redis_url`."""
-    with (
-        run_server(log, REDIS_URL=redis_url) as first,
-        run_server(tmp_path / "second", REDIS_URL=redis_url) as second,
-    ):
-        yield first, second
+def server_of_redis(live_demo, redis_url, log):
+    """The address of a server process that relies on the Redis at `redis_url`."""
+    with run_server(log, REDIS_URL=redis_url) as url:
+        yield url
+
+
+@pytest.fixture
+def other_server(live_demo, redis_url, tmp_path):
+    """The address of another process that does so."""
+    with run_server(tmp_path / "other", REDIS_URL=redis_url) as url:
+        yield url
 
 
 def test_idle_socket_stays_open(connect):
@@ -38,17 +42,19 @@ def test_idle_socket_stays_open(connect):
     assert alice.next_message() == "still here"
 
 
-def test_messages_arrive_while_redis_is_away(two_servers, connect):
-    first, second = two_servers
-    alice, bob = connect("alice", server=first), connect("bob", server=second)
+def test_messages_arrive_while_redis_is_away(server_of_redis, other_server, connect):
+    alice = connect("alice", server=server_of_redis)
+    bob = connect("bob", server=other_server)
     alice.send({"message": "no bell"})
     assert bob.next_message() == "no bell"
 
 
-def test_sockets_stay_open_when_redis_goes_away_and_comes_back(two_servers, redis_url, connect):
-    first, second = two_servers
+def test_sockets_stay_open_when_redis_goes_away_and_comes_back(
+    server_of_redis, other_server, redis_url, connect
+):
     with run_redis(redis_url):
-        alice, bob = connect("alice", server=first), connect("bob", server=second)
+        alice = connect("alice", server=server_of_redis)
+        bob = connect("bob", server=other_server)
         alice.send({"message": "with redis"})
         assert bob.next_message() == "with redis"
     alice.send({"message": "without redis"})
@@ -58,19 +64,19 @@ def test_sockets_stay_open_when_redis_goes_away_and_comes_back(two_servers, redi
         assert bob.next_message() == "with another redis"
 
 
-def test_pages_are_served_while_redis_is_away(two_servers):
-    with urlopen(f"{two_servers[0]}/accounts/login/") as page:
+def test_pages_are_served_while_redis_is_away(server_of_redis):
+    with urlopen(f"{server_of_redis}/accounts/login/") as page:
         assert page.status == 200
 
 
 def test_each_time_that_redis_goes_away_is_one_line_in_the_log(
-    two_servers, redis_url, connect, log
+    server_of_redis, redis_url, connect, log
 ):
     def lines():
         words = ["Redis can't be reached", "Redis is back"]
         return [log.read_text().count(word) for word in words]
 
-    alice = connect("alice", server=two_servers[0])
+    alice = connect("alice", server=server_of_redis)
     wait_until(lambda: lines() == [1, 0])
     for n in range(3):
         alice.send({"message": f"{n}"})

@@ -162,3 +162,17 @@ def test_admin_leaves_what_was_said_as_it_is(three_alerts, client, page):
     client.force_login(User.objects.get(username="teacher"))
     address = f"/admin/alert/alert/{page.format(pk=three_alerts[0].pk)}"
     assert client.get(address).status_code == 403
+
+
+def test_admin_offers_no_change_of_what_was_said(three_alerts, client):
+    client.force_login(User.objects.get(username="teacher"))
+    address = f"/admin/alert/alert/{three_alerts[0].pk}/change/"
+    assert client.get(address).status_code == 200
+    assert client.post(address, {"content": "something else"}).status_code == 403
+
+
+def test_admin_lists_the_room_and_the_number_of_each_alert(three_alerts, client):
+    client.force_login(User.objects.get(username="teacher"))
+    page = client.get("/admin/alert/alert/").content.decode()
+    assert "column-room" in page
+    assert "column-seq" in page

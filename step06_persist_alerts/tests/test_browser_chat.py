@@ -52,12 +52,15 @@ async def test_page_connects_again_by_itself(new_visitor, tmp_path):
     port = free_port()
     with run_server(tmp_path / "log", port=port) as url:
         alice = await new_visitor("alice", "General", base_url=url)
-        await alice.chat_says("Connected.")
+        await alice.send_message("number one")
+        await alice.messages().filter(has_text="number one").wait_for()
     await alice.chat_says("Not connected. Trying again in 1 s.")
     with run_server(tmp_path / "log", port=port):
         await alice.page.clock.fast_forward(60_000)
         await alice.send_message("back again")
         await alice.messages().filter(has_text="back again").wait_for()
+    lines = await alice.wire_log()
+    await lines.filter(has_text="?after=1 (handshake)").first.wait_for()
 
 
 async def test_pause_doubles_with_each_try_in_vain_up_to_30_seconds(new_visitor, tmp_path):
@@ -82,10 +85,22 @@ async def test_message_without_a_connection_is_kept_and_sent_later(new_visitor, 
     await alice.page.get_by_label("New message").fill("keep me")
     await alice.page.get_by_role("button", name="Send").click()
     await alice.unsaved().filter(has_text="keep me").wait_for()
+    assert await (await alice.wire_log()).filter(has_text="keep me").count() == 0
     with run_server(tmp_path / "log", port=port):
         await alice.page.clock.fast_forward(60_000)
         await alice.messages().filter(has_text="keep me").wait_for()
         assert await alice.unsaved().count() == 0
+
+
+async def test_message_that_is_saved_and_has_not_come_yet_says_so(new_visitor):
+    def hold_back(frame):
+        return [] if '"msg_type": "message"' in frame else [frame]
+
+    alice = await new_visitor("alice")
+    await alice.tamper_with_frames(hold_back)
+    await alice.enter("General")
+    await alice.send_message("on its way")
+    await alice.page.locator(".unsaved .saved", has_text="on its way").wait_for()
 
 
 async def test_page_says_that_its_user_is_not_signed_in_any_more(alice_in_general):

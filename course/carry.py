@@ -1,38 +1,42 @@
-"""make carry N: what changed in a step goes into every later one, step after step."""
+"""make carry N: what changed in a step is merged into every later one, by git."""
 
 import os
+import shlex
 import sys
-import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from course import journal
 from course.errors import CourseError
-from course.git import need_repository, read_blobs, run_git, store, tree_at, tree_of
-from course.merge import find_marks, merge_file
+from course.export import SIGNATURE
+from course.git import (
+    STORE,
+    need_repository,
+    read_blobs,
+    read_tree,
+    run_git,
+    store,
+    tree_at,
+    tree_of,
+    write_tree,
+)
+from course.merge import find_marks, find_size
 from course.steps import ROOT, STEPS, number_of
 from course.testing import run_tests
+
+DRIVER = [sys.executable, "-I", "-S", str(Path(__file__).with_name("merge.py"))]  # starts fast
 
 
 @dataclass
 class Merged:
-    """A step and what is merged into it; files are git's mode and the content, by path."""
+    """A step and what a change makes of it."""
 
     folder: Path
-    ours: dict  # the files as they are
-    before: dict  # the same, without what they had already of the change that is merged
-    after: dict
-    rows: list = field(default_factory=list)  # of paths and what happens there
-    conflicts: dict = field(default_factory=dict)  # what merge_file says, by path
-
-    def writes(self):
-        """Return the files that are touched, now and then, by their names in the course."""
-        paths = {path for path, _ in self.ours.items() ^ self.after.items()} | {*self.conflicts}
-        return {
-            f"{self.folder.name}/{path}": (self.ours.get(path), self.after.get(path))
-            for path in sorted(paths)
-        }
+    before: str  # its tree, without what it had already of the change
+    rows: list  # of paths and what happens there
+    files: dict  # what is touched, as the journal has it
+    conflicts: list  # of names, why, and the size of the markers, 0 without any
 
 
 def carry(folder):
@@ -102,21 +106,24 @@ def find_change(folder):
 def go_on(state, folder, old, new):
     """Carry the change of that step into those after it; return the exit status."""
     check_committed(steps_after(folder))
-    plan = list(cascade(folder, old, new))
+    plan = []
+    for later in steps_after(folder) if old != new else []:
+        plan.append(merge_into(later, folder, old, new))
+        if plan[-1].conflicts:
+            break
     if plan:
         show(plan)
-    writes = {name: files for step in plan for name, files in step.writes().items()}
+    files = {name: pair for step in plan for name, pair in step.files.items()}
     if os.environ.get("DRY"):
         return 0
-    if writes and not agreed():
+    if files and not agreed():
         print("Nothing was written.")
         return 0
     state["conflicts"] = []
     if plan and plan[-1].conflicts:
         last = plan[-1]
-        found = [[f"{last.folder.name}/{path}", *how] for path, how in last.conflicts.items()]
-        state |= {"at": last.folder.name, "old": write_tree(last.before), "conflicts": found}
-    journal.prepare(state, writes)
+        state |= {"at": last.folder.name, "old": last.before, "conflicts": last.conflicts}
+    journal.prepare(state, files)
     return write(state)
 
 
@@ -158,103 +165,83 @@ def check_committed(folders):
         )
 
 
-def cascade(folder, old, new):
-    """Give a Merged for each step that the change reaches, up to the first with a conflict.
-
-    `old` and `new` are trees of the step in `folder`. They are merged into the step after it, and
-    what that changes there is merged into the next one.
-    """
+def merge_into(later, folder, old, new):
+    """Return the Merged of a later step for the change of the one in `folder` from old to new."""
     from course.hunks import compare
 
-    for later in steps_after(folder):
-        if old == new:
-            return
-        tree = tree_of(later)
-        moves = [c for c in compare(old, tree) if c.kind == "renamed" and c.old]  # empty: by chance
-        moved = {change.old_path: change.path for change in moves}
-        files, versions = read_tree(tree), (read_tree(old), read_tree(new))
-        step = Merged(later, files, dict(files), dict(files))
-        for pair in find_pairs(compare(old, new), files):
-            merge_pair(step, folder.name, *pair, *versions, moved)
-        yield step
-        if step.conflicts:
-            return
-        folder, old, new = later, write_tree(step.before), write_tree(step.after)
+    tree, names = tree_of(later), (later.name, folder.name)
+    merged, stages, reasons = merge_trees(old, tree, new, names)
+    ours, after = read_tree(tree), read_tree(merged)
+    alone = {path for path, found in stages.items() if "1" in found and "2" not in found}
+    for path in alone:
+        after.pop(path, None)
+    rows = {c.path: (c.path, "already there") for c in compare(old, new) if c.path in ours}
+    for c in compare(tree, write_tree(after)):
+        rows[c.path] = (f"{c.old_path} -> {c.path}" if c.kind == "renamed" else c.path, c.kind)
+    rows |= {path: (path, "left alone: not in this step") for path in alone}
+    conflicts, blobs = [], read_blobs([blob for _, blob in after.values()])
+    for path in stages.keys() - alone:
+        size = find_size(blobs[after[path][1]], later.name) if path in after else 0
+        other = "" if size else ", and not text"
+        why = reasons.get(path, f"different in {later.name} and {folder.name}{other}")
+        rows[path] = (rows.get(path, [path])[0], f"CONFLICT: {why}")
+        conflicts.append([f"{later.name}/{path}", why, size])
+    touched = {path for path, _ in ours.items() ^ after.items()} | stages.keys() - alone
+    files = {f"{later.name}/{path}": [ours.get(path), after.get(path)] for path in sorted(touched)}
+    before = undo(tree, old, new, names) if conflicts else tree
+    return Merged(later, before, [rows[path] for path in sorted(rows)], files, sorted(conflicts))
 
 
-def find_pairs(changes, ours):
-    """Give the path before and after of each change, removed files first."""
-    for change in sorted(changes, key=lambda change: change.kind != "removed"):
-        pair = change.old_path, change.path
-        both = {*pair} <= ours.keys()  # so the new name isn't free
-        yield from [(path, path) for path in dict.fromkeys(pair)] if both else [pair]
+def undo(tree, old, new, names):
+    """Return a tree without what it has of a change from old to new: the next may not have it."""
+    undone, stages, _ = merge_trees(new, tree, old, names)
+    ours, files = read_tree(tree), read_tree(undone)
+    for path in stages:  # it has them otherwise
+        files.pop(path, None)
+    return write_tree(files | {path: ours[path] for path in stages if path in ours})
 
 
-def merge_pair(step, source, path, target, old, new, moved):
-    """Merge into the step what has become of a file of the step `source`.
+def merge_trees(base, ours, theirs, names):
+    """Merge trees as git does, but line by line: see course/merge.py.
 
-    It was `path` in the files `old` and is `target` in the files `new`; where the step itself has
-    `moved` the file, there it stays.
+    Return the tree, the stages of what is in conflict, by path, and by path what git says of those
+    conflicts that aren't between contents. `names` are the folders of our side and theirs. Raises
+    CourseError if git is too old.
     """
-    here = next((p for p in (path, moved.get(path), target) if p in step.ours), None)
-    place = target if here in {path, None} else here
-    base, ours, theirs = old.get(path), step.ours.get(here), new.get(target)
-    if base and theirs and not ours:
-        step.rows.append((place, "left alone: not in this step"))
-        return
-    merged, conflict = merge_file(base, ours, theirs, (step.folder.name, source))
-    if merged and place != here and in_the_way(place, step.after.keys() - {here}):
-        merged, conflict = ours, (f"{place} can't be there beside what is there", 0)
-        place = here or place
-    renames = here is not None and here != place
-    what = describe(ours, merged, renames, conflict)
-    step.rows.append((f"{here} -> {place}" if renames else place, what))
-    move(step.after, here, place, merged)
-    if conflict:
-        step.conflicts[place] = conflict
-    if what == "already there":  # the next step may not have it
-        undone, conflict = merge_file(theirs, ours, base, ("", ""))
-        if not conflict:
-            move(step.before, here, path if here in {None, target} else here, undone)
+    start, *short = ("base", *(name[:6] for name in names))  # can be part of a file's new name
+    commit(start, base)
+    for name, tree in zip(short, (ours, theirs), strict=True):
+        commit(name, tree, "-p", start)
+    program, labels = (shlex.join(words).replace("%", "%%") for words in (DRIVER, names))
+    options = ["merge.default=lines", f"merge.lines.driver={program} %A %O %B {labels}"]
+    options = ["-c", "merge.directoryRenames=no", "-c", options[0], "-c", options[1]]
+    command = ["-C", STORE, *options, "merge-tree", "--write-tree", "--messages", "-z", *short]
+    output = run_git(*command, accept=(0, 1, 129), **store())
+    if not output:
+        raise CourseError("make carry needs git 2.38 or newer. Install it, then type it again.")
+    return read_merge(output)
 
 
-def in_the_way(path, others):
-    """Tell whether a path is taken, by a file or by a folder, or its folder is by a file."""
-    return any(f"{one}/".startswith(f"{path}/") or path.startswith(f"{one}/") for one in others)
+def read_merge(output):
+    """Read what git merge-tree has written: the tree, stages and reasons by path."""
+    fields = iter(os.fsdecode(output).split("\0")[:-1])
+    tree, stages, reasons = next(fields), {}, {}
+    for row in iter(fields.__next__, ""):
+        meta, _, path = row.partition("\t")
+        stages.setdefault(path, set()).add(meta.split()[2])
+    for number in fields:
+        paths = [next(fields) for _ in range(int(number))]
+        kind, message = next(fields), next(fields)
+        if kind.startswith("CONFLICT") and kind != "CONFLICT (contents)":
+            for path in paths:
+                reasons.setdefault(path, message.partition(": ")[2].strip())
+    return tree, stages, reasons
 
 
-def move(files, here, place, file):
-    """Put a file, None for no file, in the place of the one that is `here`."""
-    files.pop(here, None)
-    if file:
-        files[place] = file
-
-
-def describe(ours, merged, renames, conflict):
-    if conflict:
-        return f"CONFLICT: {conflict[0]}"
-    if merged == ours and not renames:
-        return "already there"
-    if not (ours and merged):
-        return "added" if merged else "removed"
-    return "renamed" if renames else "changed"
-
-
-def read_tree(tree):
-    """Return the files of a tree."""
-    output = run_git("ls-tree", "-r", "-z", "--full-tree", tree, **store())
-    rows = [row.partition("\t") for row in os.fsdecode(output).split("\0")[:-1]]
-    metas = {path: meta.split() for meta, _, path in rows}
-    contents = read_blobs([blob for _, _, blob in metas.values()])
-    return {path: (mode, contents[blob]) for path, (mode, _, blob) in metas.items()}
-
-
-def write_tree(files):
-    """Return the tree that has those files."""
-    with tempfile.TemporaryDirectory() as folder:
-        for path, file in files.items():
-            journal.create(Path(folder, path), file)
-        return tree_of(Path(folder))
+def commit(name, tree, *parents):
+    """Make a commit in our own repository, and a branch of that name."""
+    made = run_git("commit-tree", tree, *parents, **SIGNATURE, **store()).decode().strip()
+    run_git("update-ref", f"refs/heads/{name}", made, **store())
 
 
 def show(plan):

@@ -88,6 +88,22 @@ def tree_at(revision, folder):
     return found.decode().strip()
 
 
+def read_tree(tree):
+    """Return git's mode and the id of each file of a tree, by path."""
+    output = run_git("ls-tree", "-r", "-z", "--full-tree", tree, **store())
+    rows = [row.partition("\t") for row in os.fsdecode(output).split("\0")[:-1]]
+    return {path: tuple(meta.split()[::2]) for meta, _, path in rows}
+
+
+def write_tree(files):
+    """Return the id of the tree that has those files, which are as `read_tree` has them."""
+    rows = "".join(f"{mode} {blob}\t{path}\0" for path, (mode, blob) in files.items())
+    with tempfile.TemporaryDirectory() as temporary:
+        variables = store() | {"GIT_INDEX_FILE": f"{temporary}/index"}
+        run_git("update-index", "-z", "--index-info", stdin=os.fsencode(rows), **variables)
+        return run_git("write-tree", **variables).decode().strip()
+
+
 def read_blobs(ids):
     """Return the contents of git's blobs, as bytes by id; raise CourseError if one isn't there."""
     output = run_git("cat-file", "--batch", stdin="\n".join(ids).encode(), **store())

@@ -1,7 +1,8 @@
-"""Files of the course are replaced all or none: build/carry has them as they were and will be.
+"""Files of the course are replaced all or none: what they were and will be is noted beforehand.
 
-A file is git's mode and the content, None is no file; its name is the path in the course. What is
-to be written, and what else is to be known for going on, is in a state: a dict that JSON can hold.
+The note is a state, a dict that JSON can hold: `files` has for each name, which is the path in the
+course, the file before and after, as git's mode and the id of a blob in build/git or None for no
+file; `pending` has the names that are still to be written.
 """
 
 import json
@@ -11,10 +12,10 @@ from contextlib import suppress
 from itertools import count
 
 from course.errors import CourseError
+from course.git import read_blobs
 from course.steps import ROOT
 
 FOLDER = ROOT / "build" / "carry"
-BEFORE, AFTER = FOLDER / "before", FOLDER / "after"
 STATE = FOLDER / "state.json"  # there as long as something is unfinished
 KEPT = ROOT / "build" / "carry-aborted"
 LINK = "120000"  # git's mode of a symbolic link
@@ -44,29 +45,24 @@ def save(state):
 
 
 def prepare(state, files):
-    """Note what is to be written: by name the file now and then. From now on it is unfinished.
+    """Note what is to be written, as in a state. From now on it is unfinished.
 
     Raises CourseError if another file is there by now.
     """
-    for name, (now, _) in files.items():
-        if read(ROOT / name) != (now and now[1]):
+    for name, (before, _) in load_files(files).items():
+        if read(ROOT / name) != content(before):
             raise CourseError(f"{name} was changed just now. Type the same again.")
     if "files" not in state:
         check_closed()
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    for name, (_, then) in files.items():
-        put(ROOT / name, BEFORE / name)
-        (AFTER / name).unlink(missing_ok=True)
-        if then:
-            create(AFTER / name, then)
-    state["files"], state["pending"] = [*state.get("files", []), *files], [*files]
+    state |= {"files": state.get("files", {}) | files, "pending": [*files]}
     save(state)
 
 
 def write(state):
     """Write what is pending, but for files that somebody else has written since."""
-    names = [name for name in state["pending"] if read(ROOT / name) == read(BEFORE / name)]
-    put_all(AFTER, names)
+    files = load_files({name: state["files"][name] for name in state["pending"]})
+    pairs = files.items()
+    put_all({name: new for name, (old, new) in pairs if read(ROOT / name) == content(old)})
     state["pending"] = []
     save(state)
 
@@ -77,12 +73,13 @@ def put_back(state):
     They are kept in a folder, which is returned as well.
     """
     folder = next(KEPT / str(n) for n in count(1) if not (KEPT / str(n)).exists())
-    written = []
-    for name in state["files"]:
-        if read(ROOT / name) not in (None, read(BEFORE / name), read(AFTER / name)):
-            put(ROOT / name, folder / name)
+    files, written = load_files(state["files"]), []
+    for name, versions in files.items():
+        if read(ROOT / name) not in (None, *map(content, versions)):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
             written.append(name)
-    put_all(BEFORE, state["files"])
+    put_all({name: before for name, (before, _) in files.items()})
     return written, folder
 
 
@@ -92,52 +89,54 @@ def close():
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
-def put_all(folder, names):
-    """Make the files of the course those in a folder; what isn't there goes first."""
-    for name in sorted(names, key=lambda name: read(folder / name) is not None):
-        put(folder / name, ROOT / name)
+def load_files(files):
+    """Return the same files as in a state, with their contents in the place of ids."""
+    blobs = read_blobs({file[1] for pair in files.values() for file in pair if file})
+    return {
+        name: [file and (file[0], blobs[file[1]]) for file in pair] for name, pair in files.items()
+    }
 
 
-def put(source, target):
-    """Make a file the same as another, or remove it if there is no other; CourseError if it can't.
+def content(file):
+    return file and file[1]
 
-    The folders around it come and go with it.
-    """
-    temporary = target.with_name(".carry-temporary")
-    there = read(source) is not None
-    try:
-        for file in [temporary] if there else [temporary, target]:
-            if read(file) is not None:
-                file.unlink()
-        if there:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, temporary, follow_symlinks=False)
-            os.replace(temporary, target)
-            return
-    except OSError as error:
-        raise CourseError(
-            f"{target} can't be written: {error.strerror}. Mend that, then type the same again."
-        ) from None
+
+def put_all(files):
+    """Write files, None for no file, by name; what goes, goes first. CourseError if one can't."""
+    for name in sorted(files, key=lambda name: files[name] is not None):
+        try:
+            put(ROOT / name, files[name])
+        except OSError as error:
+            raise CourseError(
+                f"{name} can't be written: {error.strerror}. Mend that, then type the same again."
+            ) from None
+
+
+def put(path, file):
+    """Make it that file, at once, or remove it; the folders around it come and go with it."""
+    if file:
+        new = FOLDER / "new"
+        new.unlink(missing_ok=True)
+        mode, data = file
+        if mode == LINK:
+            new.symlink_to(os.fsdecode(data))
+        else:
+            new.write_bytes(data)
+            if mode == "100755":
+                new.chmod(new.stat().st_mode | 0o111)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(new, path)
+        return
+    if read(path) is not None:
+        path.unlink()
     with suppress(OSError):  # until a folder isn't empty
-        for folder in target.parents:
+        for folder in path.parents:
             with suppress(FileNotFoundError):
                 folder.rmdir()
 
 
-def read(file):
+def read(path):
     """Return what is in a file, of a link where it leads, as bytes; None if there is no file."""
-    if file.is_symlink():
-        return os.fsencode(os.readlink(file))
-    return file.read_bytes() if file.is_file() else None
-
-
-def create(path, file):
-    """Write a new file, and the folders around it."""
-    mode, content = file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if mode == LINK:
-        path.symlink_to(os.fsdecode(content))
-        return
-    path.write_bytes(content)
-    if mode == "100755":
-        path.chmod(path.stat().st_mode | 0o111)
+    if path.is_symlink():
+        return os.fsencode(os.readlink(path))
+    return path.read_bytes() if path.is_file() else None

@@ -1,148 +1,82 @@
-"""Three versions of a file become one: a base and what two sides have made of it."""
+"""git's merge driver for make carry: a base and what two sides have made of it become one text.
+
+git runs this file by itself, without the rest of the course.
+"""
 
 import io
+import os
 import re
+import subprocess
+import sys
 import tempfile
-from itertools import count, takewhile
-from operator import eq
+from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
-from course.git import run_git, store
-from course.journal import LINK
-
-OPTIONS = ["--no-index", "--unified=0", "--text", "--no-color", "--no-ext-diff", "--no-textconv"]
-OPTIONS += ["--diff-algorithm=myers", "--no-indent-heuristic"]  # as git merge-file has them
-HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
+MARKS = b"<", b"|", b"=", b">"
 MARK = re.compile(rb"^([<|=>])\1*", re.MULTILINE)
 
 
-class Edit(NamedTuple):
-    """Lines of a side, 0 or 1, in the place of those from `start` to before `end` of the base."""
+def merge_texts(base, ours, theirs, names=("ours", "theirs")):
+    """Merge versions of a file, as bytes; return the result and whether it is without conflict.
 
-    start: int
-    end: int
-    lines: list
-    side: int
-
-
-def merge_file(base, ours, theirs, names):
-    """Merge versions of a file: each is git's mode and the content, None is no file.
-
-    Return the result, and None or what is in conflict: why, and the size of the markers in the
-    result, 0 if it is ours without any. `names` are what to call our side and theirs.
+    Conflicts are between markers longer or shorter than any in the texts, with what to call our
+    side and theirs; where not all is text, the result of a conflict is ours.
     """
-    if ours == base:
-        return theirs, None
-    if theirs in (base, ours):
-        return ours, None
-    if not (ours and theirs):
-        return ours, ("removed in {1}, different in {0}".format(*names), 0)
-    base = base or (ours[0], b"")
-    modes, contents = zip(base, ours, theirs, strict=True)
-    why = "different in {} and {}".format(*names)
-    if LINK in modes or b"\0" in b"".join(contents):
-        return ours, (f"{why}, and not text", 0)
-    taken = {len(mark[0]) for content in contents for mark in MARK.finditer(content)}
+    texts = [ours, base, theirs]
+    together = b"\n".join(texts)
+    if b"\0" in together:
+        return ours, False
+    taken = {len(mark[0]) for mark in MARK.finditer(together)}
     size = next(n for n in count(7) if n not in taken)
-    merged, clean = merge_text(*contents, names, size)
-    if not clean and is_applied(*contents):
-        merged, clean = ours[1], True
-    mode = theirs[0] if ours[0] == base[0] else ours[0]
-    return (mode, merged), None if clean else (why, size)
+    marked, clean = run_merge_file(texts, size, "--zdiff3", names)
+    if not clean:
+        line = next(b"\x1e" * n for n in count(1) if b"\x1e" * n not in together) + b"\n"
+        apart = merge_apart(texts, line, size)
+    return (marked, clean) if clean or apart is None else (apart, True)
 
 
-def is_applied(base, ours, theirs):
-    """Tell whether ours is what the change from the base to theirs makes of some text."""
-    undone, clean = merge_text(theirs, ours, base)
-    return clean and merge_text(base, undone, theirs) == (ours, True)
+def merge_apart(texts, line, size):
+    """Merge texts with a `line` between all lines; return the result, None if it isn't clean.
 
-
-def merge_text(base, ours, theirs, names=("ours", "theirs"), size=7):
-    """Merge versions of a text; return the result and whether it is without conflict.
-
-    What git merges comes out as git has it. Besides, lines can be changed next to lines that the
-    other side changes: see `collide`.
+    So each side can change lines next to those that the other changes. What one inserts right
+    before a changed line is apart from it only if the lines go from the last to the first.
     """
-    base, *sides = (io.BytesIO(text).readlines() for text in (base, ours, theirs))
-    groups = []
-    for edit in sorted(edit for number in (0, 1) for edit in find_edits(base, sides, number)):
-        if groups and any(collide(edit, other) for other in groups[-1]):
-            groups[-1].append(edit)
-        else:
-            groups.append([edit])
-    merged, at, clean = [], 0, True
-    for group in groups:
-        start, end = group[0].start, max(edit.end for edit in group)
-        ours, theirs = (replace(base, start, end, group, number) for number in (0, 1))
-        merged += base[at:start]
-        if len(group) == 1 or ours == theirs:
-            merged += theirs if group[0].side else ours
-        else:
-            merged += mark(ours, base[start:end], theirs, names, size)
-            clean = False
-        at = end
-    return b"".join(merged + base[at:]), clean
+    spread = [line.join(part + b"\n" for part in text.split(b"\n")) for text in texts]
+    merged, _ = run_merge_file(spread, size, "--diff3")
+    marks = b"(.*?)".join(rb"^%s{%d}(?: \w+)?\r?\n" % (re.escape(m), size) for m in MARKS)
+    pieces = re.split(marks, merged, flags=re.MULTILINE | re.DOTALL)
+    for at in range(1, len(pieces), 4):  # a conflict, ours, base and theirs, before what is clean
+        turned = [turn(line + text + line) for text in pieces[at : at + 3]]
+        text, clean = run_merge_file(turned, size, "--diff3")
+        if not clean:
+            return None
+        pieces[at : at + 3] = [turn(text), b"", b""]
+    parts = io.BytesIO(b"".join(pieces)).readlines()
+    return b"".join(part for part in parts if part != line)[:-1]
 
 
-def find_edits(base, sides, number):
-    """Give the edits that lead from the base to a side; they are those of git's own merges."""
+def turn(text):
+    return b"".join(io.BytesIO(text).readlines()[::-1])
+
+
+def run_merge_file(texts, size, style, names=("ours", "theirs")):
+    """Merge ours, base and theirs as git does; return the result and whether it is clean."""
     with tempfile.TemporaryDirectory() as folder:
-        files = [Path(folder, name) for name in ("base", "side")]
-        for file, lines in zip(files, (base, sides[number]), strict=True):
-            file.write_bytes(b"".join(lines))
-        patch = run_git("diff", *OPTIONS, *files, accept=(0, 1), **store())
-    for start, removed, new_start, added in HUNK.findall(patch):
-        removed, added = int(removed or 1), int(added or 1)
-        start = int(start) - (removed > 0)  # git counts from 1, but from 0 where nothing is
-        new_start = int(new_start) - (added > 0)
-        lines = sides[number][new_start : new_start + added]
-        yield Edit(start, start + removed, lines, number)
+        files = [Path(folder, name) for name in ("ours", "base", "theirs")]
+        for file, text in zip(files, texts, strict=True):
+            file.write_bytes(text)
+        labels = ["-L", names[0], "-L", "before", "-L", names[1]]
+        command = ["git", "merge-file", "--stdout", style, f"--marker-size={size}"]
+        run = subprocess.run([*command, *labels, *files], capture_output=True)
+    if not 0 <= run.returncode < 128:  # it is the number of conflicts, up to 127
+        raise OSError(run.stderr.decode(errors="replace"))
+    return run.stdout, run.returncode == 0
 
 
-def collide(one, other):
-    """Tell whether edits are of different sides and about the same lines.
-
-    They may touch if one of them replaces lines by as many: then it is clear what belongs where.
-    But a line isn't inserted next to lines that the other side removes or adds.
-    """
-    overlap = one.start < other.end and other.start < one.end
-    touch = one.start <= other.end and other.start <= one.end
-    clear = is_replacement(one) or is_replacement(other)
-    return one.side != other.side and (overlap or (touch and not clear))
-
-
-def is_replacement(edit):
-    """Tell whether lines are replaced by as many, to which others can be joined."""
-    return edit.end - edit.start == len(edit.lines) and edit.lines[-1].endswith(b"\n")
-
-
-def replace(base, at, end, group, side):
-    """Return those lines of the base with the edits of one side."""
-    lines = []
-    for edit in group:
-        if edit.side == side:
-            lines += base[at : edit.start] + edit.lines
-            at = edit.end
-    return lines + base[at:end]
-
-
-def mark(ours, base, theirs, names, size):
-    """Return a conflict between markers; what both sides begin or end with is left outside."""
-    head = count_same(ours, theirs)
-    tail = count_same(ours[head:][::-1], theirs[head:][::-1])
-    first, last = ours[:head], ours[len(ours) - tail :]
-    ours, theirs = (lines[head : len(lines) - tail] for lines in (ours, theirs))
-    labels = [f"<{names[0]}", "|before", "=", f">{names[1]}"]
-    marks = [f"{label[0] * size} {label[1:]}".strip().encode() for label in labels]
-    lines = [marks[0], *ours, marks[1], *base, marks[2], *theirs, marks[3]]
-    line_end = b"\r\n" if any(line.endswith(b"\r\n") for line in ours + theirs) else b"\n"
-    return first + [line if line.endswith(b"\n") else line + line_end for line in lines] + last
-
-
-def count_same(one, other):
-    """Return how many lines are the same, from the first on."""
-    return sum(1 for _ in takewhile(lambda pair: eq(*pair), zip(one, other, strict=False)))
+def find_size(content, name):
+    """Return how long the markers of conflicts with that name are, 0 if there are none."""
+    found = re.search(rb"^(<{7,}) %s\r?$" % re.escape(os.fsencode(name)), content, re.MULTILINE)
+    return len(found[1]) if found else 0
 
 
 def find_marks(content, size):
@@ -154,3 +88,15 @@ def find_marks(content, size):
             if not inside:
                 yield number
             inside = found[1] != b">"
+
+
+def main(ours, base, theirs, *names):
+    """Merge files into the first of them, as git asks it of a driver; return the exit status."""
+    versions = [Path(file).read_bytes() for file in (base, ours, theirs)]
+    merged, clean = merge_texts(*versions, names)
+    Path(ours).write_bytes(merged)
+    return 0 if clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

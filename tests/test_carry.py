@@ -1,5 +1,6 @@
 import os
 import pty
+import shutil
 import subprocess
 import sys
 
@@ -60,8 +61,9 @@ def put_back():
     journal.put_back(journal.load())
 
 
-plan = list(carry.cascade(STEPS[1], *carry.find_change(STEPS[1])))
-writes = {name: files for step in plan for name, files in step.writes().items()}
+change = STEPS[1], *carry.find_change(STEPS[1])
+plan = [carry.merge_into(later, *change) for later in carry.steps_after(STEPS[1])]
+writes = {name: pair for step in plan for name, pair in step.files.items()}
 before = snapshot()
 prepare()
 write()
@@ -325,14 +327,52 @@ def test_fix_that_a_step_has_already_still_reaches_the_next(quick):
     assert "def part" in quick.read(f"step03_part/{MODELS}")
 
 
+def test_folder_in_the_way_of_a_new_file_is_a_conflict(quick):
+    quick.write("step02_count/chat/rooms/general.txt", "in a folder\n")
+    quick.commit()
+    quick.write("step01_greet/chat/rooms", "a file\n")
+    before = state_of(quick)
+    assert "directory in the way of chat/rooms" in quick.run("carry", "1", status=1)
+    assert quick.read("step02_count/chat/rooms/general.txt") == "in a folder\n"
+    assert quick.read("step02_count/chat/rooms~step01") == "a file\n"
+    quick.run("carry-abort")
+    assert state_of(quick) == before
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_file_that_a_later_step_does_not_have_is_left_alone(quick, moved):
+    old, new = "step01_greet/static/page one.css", "step01_greet/static/all pages.css"
+    if moved:
+        quick.git("mv", old, new)
+    else:
+        quick.replace(old, "black", "blue")
+    found = table(quick.run("carry", "1"))
+    path = "static/all pages.css" if moved else "static/page one.css"
+    assert found["step03_part", path] == "left alone: not in this step"
+    assert not (quick.folder / f"step03_part/{path}").exists()
+    assert quick.read(f"step02_count/{path}") == quick.read(f"step01_greet/{path}")
+
+
+def test_both_moving_a_file_is_for_the_user_to_decide(quick):
+    quick.git("mv", "step02_count/templates/room.html", "step02_count/templates/chat.html")
+    quick.commit()
+    quick.git("mv", "step01_greet/templates/room.html", "step01_greet/templates/hall.html")
+    before = state_of(quick)
+    output = quick.run("carry", "1", status=1)
+    assert "CONFLICT in step02_count/templates/chat.html: templates/room.html renamed" in output
+    quick.run("carry-abort")
+    assert state_of(quick) == before
+
+
 def test_file_in_the_way_of_a_folder_is_a_conflict(quick):
     quick.write("step02_count/chat/rooms", "a file\n")
     quick.commit()
     quick.write("step01_greet/chat/rooms/general.txt", "in a folder\n")
     before = state_of(quick)
     output = quick.run("carry", "1", status=1)
-    assert "CONFLICT in step02_count/chat/rooms/general.txt" in output
-    assert quick.read("step02_count/chat/rooms") == "a file\n"
+    assert "CONFLICT in step02_count/chat/rooms~step02: directory in the way" in output
+    assert quick.read("step02_count/chat/rooms~step02") == "a file\n"
+    assert quick.read("step02_count/chat/rooms/general.txt") == "in a folder\n"
     quick.run("carry-abort")
     assert state_of(quick) == before
 
@@ -366,6 +406,19 @@ def test_solution_of_a_conflict_travels_on(conflict):
     assert "GREETING = 'Hey'" in conflict.read(f"step03_part/{MODELS}")
     assert "def part" in conflict.read(f"step03_part/{MODELS}")
     assert not unfinished(conflict)
+
+
+def test_fix_that_a_step_with_a_conflict_has_already_reaches_the_next(conflict):
+    conflict.run("carry-abort")
+    conflict.replace("step01_greet/static/dos.txt", "two", "zwei")
+    conflict.replace("step02_count/static/dos.txt", "two", "zwei")
+    conflict.git("add", "step02_count")
+    conflict.git("commit", "--quiet", "--message", "the fix", "step02_count")
+    conflict.run("carry", "1", status=1)
+    conflict.git("checkout", "--quiet", "--", f"step02_count/{MODELS}")
+    conflict.run("carry-continue")
+    assert "zwei" in conflict.read("step03_part/static/dos.txt")
+    assert "Good day" in conflict.read(f"step03_part/{MODELS}")
 
 
 def test_solution_can_conflict_in_the_next_step(quick):
@@ -471,13 +524,13 @@ def test_file_removed_here_and_changed_there_stays(quick):
     quick.commit()
     (quick.folder / "step01_greet/static/dos.txt").unlink()
     output = quick.run("carry", "1", status=1)
-    why = "removed in step01_greet, different in step02_count"
+    why = "static/dos.txt deleted in step01 and modified in step02."
     assert f"CONFLICT in step02_count/static/dos.txt: {why}" in output
     assert "zwei" in quick.read("step02_count/static/dos.txt")
     (quick.folder / "step02_count/static/dos.txt").unlink()
-    assert table(quick.run("carry-continue", status=1))["step03_part", "static/dos.txt"] == (
-        "CONFLICT: removed in step02_count, different in step03_part"
-    )
+    output = quick.run("carry-continue", status=1)
+    why = "static/dos.txt deleted in step02 and modified in step03."
+    assert f"CONFLICT in step03_part/static/dos.txt: {why}" in output
 
 
 def test_step_left_as_it_was_ends_the_carry(conflict):
@@ -506,6 +559,38 @@ def test_earlier_step_with_uncommitted_work_does_not_matter(quick):
     quick.run("carry", "2")
     assert "A place." in quick.read(f"step03_part/{MODELS}")
     assert "A room." in quick.read(f"step01_greet/{MODELS}")
+
+
+def test_links_and_modes_are_carried_and_put_back(quick):
+    quick.replace(f"step02_count/{MODELS}", "Hello", "Good day")
+    quick.commit()
+    before = state_of(quick)
+    quick.replace(f"step01_greet/{MODELS}", "Hello", "Hi")
+    (quick.folder / "step01_greet/static/a link").symlink_to("größe.txt")
+    (quick.folder / "step01_greet/static/dos.txt").chmod(0o755)
+    (quick.folder / "step01_greet/static/open.txt").unlink()
+    (quick.folder / "step01_greet/static/open.txt").symlink_to("dos.txt")
+    quick.run("carry", "1", status=1)
+    step = quick.folder / "step02_count/static"
+    assert os.readlink(step / "a link") == "größe.txt"
+    assert os.readlink(step / "open.txt") == "dos.txt"
+    assert os.access(step / "dos.txt", os.X_OK)
+    quick.run("carry-abort")
+    quick.git("checkout", "--quiet", "--", "step01_greet")
+    (quick.folder / "step01_greet/static/a link").unlink()
+    assert state_of(quick) == before
+
+
+def test_git_that_is_too_old_gets_one_line(quick):
+    quick.replace(f"step01_greet/{MODELS}", "A room.", "A place.")
+    old = '#!/bin/sh\ncase "$*" in *--write-tree*) exit 129;; esac\nexec %s "$@"\n'
+    quick.write("bin/git", old % shutil.which("git")).chmod(0o755)
+    before = quick.files()
+    path = f"{quick.folder}/bin:{os.environ['PATH']}"
+    output = quick.run("carry", "1", status=2, PATH=path)
+    assert output.startswith("make carry needs git 2.38 or newer.")
+    assert output.count("\n") == 1
+    assert quick.files() == before
 
 
 def test_index_and_branch_stay_as_they_are(quick):
@@ -580,8 +665,8 @@ def test_killed_carry_is_told_of_and_ended(quick, command):
     before = state_of(quick)
     code = (
         "import os; from course import cli, journal\n"
-        "journal.put_all = lambda folder, names: "
-        "(journal.put(folder / names[0], journal.ROOT / names[0]), os._exit(9))\n"
+        "put = journal.put\n"
+        "journal.put = lambda path, file: (put(path, file), os._exit(9))\n"
         "cli.main(['carry', '1'])"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=quick.folder, capture_output=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course.merge import find_marks, merge_file, merge_text
+from course.merge import find_marks, find_size, main, merge_texts
 
 EXAMPLES = settings(max_examples=50, deadline=None, database=None)
 NAMES = "step02_count", "step01_greet"
@@ -15,13 +15,13 @@ TEXTS = st.lists(st.sampled_from(["a", "b", "", "\r", "ä", "<<<<<<< x"]), max_s
 
 
 def merge(ours, theirs, base=BASE):
-    merged, clean = merge_text(base, ours, theirs, NAMES)
+    merged, clean = merge_texts(base, ours, theirs, NAMES)
     assert clean
     return merged
 
 
 def conflict(ours, theirs, base=BASE):
-    merged, clean = merge_text(base, ours, theirs, NAMES)
+    merged, clean = merge_texts(base, ours, theirs, NAMES)
     assert not clean
     return merged.decode()
 
@@ -48,16 +48,16 @@ def three_versions(draw):
 @given(TEXTS, TEXTS)
 @EXAMPLES
 def test_change_of_one_side_is_taken(base, side):
-    assert merge_text(base, base, side, NAMES) == (side, True)
-    assert merge_text(base, side, base, NAMES) == (side, True)
-    assert merge_text(base, side, side, NAMES) == (side, True)
+    assert merge_texts(base, base, side, NAMES) == (side, True)
+    assert merge_texts(base, side, base, NAMES) == (side, True)
+    assert merge_texts(base, side, side, NAMES) == (side, True)
 
 
 @given(TEXTS, TEXTS, TEXTS)
 @EXAMPLES
 def test_sides_swapped_merge_to_the_same(base, ours, theirs):
-    merged, clean = merge_text(base, ours, theirs, NAMES)
-    swapped, swapped_clean = merge_text(base, theirs, ours, NAMES)
+    merged, clean = merge_texts(base, ours, theirs, NAMES)
+    swapped, swapped_clean = merge_texts(base, theirs, ours, NAMES)
     assert clean == swapped_clean
     assert merged == swapped or not clean
 
@@ -71,13 +71,13 @@ def test_what_git_merges_is_merged_the_same(tmp_path_factory, base, ours, theirs
     command = ["git", "merge-file", "--stdout", "--diff3", "ours", "base", "theirs"]
     run = subprocess.run(command, cwd=folder, capture_output=True)
     if run.returncode == 0:
-        assert merge_text(base, ours, theirs, NAMES) == (run.stdout, True)
+        assert merge_texts(base, ours, theirs, NAMES) == (run.stdout, True)
 
 
 @given(three_versions())
 @EXAMPLES
 def test_clean_merge_has_what_either_side_kept_or_added(versions):
-    merged, clean = merge_text(*versions, NAMES)
+    merged, clean = merge_texts(*versions, NAMES)
     base, ours, theirs, found = (text.decode().split("\n") for text in [*versions, merged])
     if clean:
         kept = [line for line in base if line in ours and line in theirs]
@@ -90,7 +90,7 @@ def test_clean_merge_has_what_either_side_kept_or_added(versions):
 @given(three_versions())
 @EXAMPLES
 def test_line_of_ours_is_lost_only_where_theirs_removes_it(versions):
-    merged, _ = merge_text(*versions, NAMES)
+    merged, _ = merge_texts(*versions, NAMES)
     base, ours, theirs, found = (text.splitlines() for text in [*versions, merged])
     assert {*ours} - {*found} <= {*base} - {*theirs}
 
@@ -98,7 +98,7 @@ def test_line_of_ours_is_lost_only_where_theirs_removes_it(versions):
 @given(three_versions())
 @EXAMPLES
 def test_conflicts_are_marked_and_nothing_else_is(versions):
-    merged, clean = merge_text(*versions, NAMES)
+    merged, clean = merge_texts(*versions, NAMES)
     first = [merged.splitlines()[number - 1] for number in find_marks(merged, 7)]
     assert first == [b"<<<<<<< step02_count"] * len(first)
     assert clean == (not first)
@@ -112,7 +112,7 @@ def test_each_side_changes_its_lines_also_next_to_each_other(ours, theirs):
         "".join(f"new {n}\n" if n in changed else base[n] for n in range(20)).encode()
         for changed in (ours, theirs - ours, ours | theirs)
     )
-    merged, clean = merge_text("".join(base).encode(), mine, yours, NAMES)
+    merged, clean = merge_texts("".join(base).encode(), mine, yours, NAMES)
     assert (merged, clean) == (both, True)
 
 
@@ -191,21 +191,18 @@ def test_empty_files_are_texts():
 
 
 def test_markers_differ_from_lines_of_the_text():
-    base, ours, theirs = (b"<<<<<<< x\n=======\n%s\n" % word for word in (b"a", b"b", b"c"))
-    (_, merged), (_, size) = merge_file(*(("100644", text) for text in (base, ours, theirs)), NAMES)
-    assert size == 8
-    assert list(find_marks(merged, size)) == [3]
-    assert list(find_marks(ours, size)) == []
+    versions = [b"<<<<<<< x\n=======\n%s\n" % word for word in (b"a", b"b", b"c")]
+    merged, _ = merge_texts(*versions, NAMES)
+    assert find_size(merged, NAMES[0]) == 8
+    assert list(find_marks(merged, 8)) == [3]
+    assert list(find_marks(versions[1], 8)) == []
 
 
-def test_change_that_ours_has_already_is_no_conflict():
-    base, ours, theirs = (
-        ("100644", text) for text in (b"a\nb\nc\n", b"a\nnew\nB\nc\nd\n", b"a\nB\nc\n")
-    )
-    assert not merge_text(base[1], ours[1], theirs[1])[1]
-    assert merge_file(base, ours, theirs, NAMES) == (ours, None)
-    half = ("100644", b"a\nB\nC\n")
-    assert merge_file(base, ours, half, NAMES)[1]
+def test_lines_before_and_after_changed_ones_merge_in_one_file():
+    base = b"a\nb\nc\nd\ne\nf\n"
+    ours, theirs = b"a\nb\nafter\nc\nd\nbefore\ne\nf\n", b"a\nB\nc\nd\nE\nf\n"
+    both = b"a\nB\nafter\nc\nd\nbefore\nE\nf\n"
+    assert merge(ours, theirs, base) == merge(theirs, ours, base) == both
 
 
 @pytest.mark.parametrize("left", [b"=======\n", b">>>>>>> x\n", b"||||||| before\r\n"])
@@ -214,14 +211,15 @@ def test_part_of_a_conflict_is_found(left):
 
 
 def test_binary_files_conflict_and_ours_stays():
-    versions = [("100644", content) for content in (b"\0a", b"\0b", b"c")]
-    assert merge_file(*versions, NAMES) == (
-        versions[1],
-        ("different in step02_count and step01_greet, and not text", 0),
-    )
+    assert merge_texts(b"\0a", b"\0b", b"c", NAMES) == (b"\0b", False)
 
 
-def test_mode_and_content_merge_each_for_itself():
-    base, ours, theirs = ("100644", b"a\nb\n"), ("100755", b"a\nb\n"), ("100644", b"a\nB\n")
-    assert merge_file(base, ours, theirs, NAMES) == (("100755", b"a\nB\n"), None)
-    assert merge_file(base, theirs, ours, NAMES) == (("100755", b"a\nB\n"), None)
+def test_driver_leaves_ours_if_it_fails(tmp_path, monkeypatch):
+    for name in ("ours", "base", "theirs"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "git").write_text("#!/bin/sh\necho broken >&2\nexit 255\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OSError, match="broken"):
+        main(*(tmp_path / name for name in ("ours", "base", "theirs")), *NAMES)
+    assert (tmp_path / "ours").read_text() == "ours"

@@ -78,6 +78,8 @@ DATABASE_OPTIONS = {
         "pool": {"min_size": 1, "max_size": 4, "timeout": 5, "reconnect_timeout": 5},  # seconds
     },
 }
+if database["ENGINE"] == "django.db.backends.sqlite3":
+    database["CONN_MAX_AGE"] = 600  # seconds; SQLite has no pool, and opening takes long, too
 database.setdefault("OPTIONS", {}).update(DATABASE_OPTIONS.get(database["ENGINE"], {}))
 DATABASES = {"default": database}
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "carry-continue": "go on with it after a conflict",
     "carry-abort": "put everything back as it was before it",
     "export": "the course as the git branch `course`, one commit and tag a step (ZIP=1)",
+    "bench": "measure the steps beside other servers, about a minute (FULL=1)",
     "lint": "check the code and the differences between the steps (FULL=1)",
 }
 
@@ -64,7 +65,7 @@ def carry_out(command="help", *arguments):
             from course.carry import carry
 
             return carry(one_step(command, arguments))
-        case "carry-continue" | "carry-abort" | "export" | "lint" if arguments:
+        case "carry-continue" | "carry-abort" | "export" | "bench" | "lint" if arguments:
             raise CourseError(f"make {command} takes no numbers. Type: make {command}")
         case "carry-continue":
             use_environment()
@@ -79,6 +80,12 @@ def carry_out(command="help", *arguments):
             from course.export import export
 
             return export()
+        case "bench":
+            use_environment()
+            ensure("bench")
+            from bench.run import bench
+
+            return bench()
         case "lint":
             use_environment()
             from course.lint import lint

@@ -1,10 +1,8 @@
 import logging
 
 import pytest
-from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.db import OperationalError
-from django.db.backends.signals import connection_created
 
 from alert.models import Alert
 from mychannels.routing import application
@@ -44,21 +42,6 @@ async def test_message_comes_back_with_its_number_and_time(communicator, general
         "create_at": stored.create_at.isoformat(),
         "client_id": CLIENT_ID,
     }
-
-
-async def test_database_is_not_opened_anew_for_every_query(live_demo):
-    def note(**options):
-        opened.append(options)
-
-    opened = []
-    count = database_sync_to_async(Alert.objects.count)
-    await count()
-    connection_created.connect(note)
-    try:
-        await count()
-    finally:
-        connection_created.disconnect(note)
-    assert opened == []
 
 
 async def test_refused_user_neither_joins_nor_leaves_in_the_log(

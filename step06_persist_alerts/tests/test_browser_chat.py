@@ -203,6 +203,7 @@ async def test_page_that_is_too_fast_sends_its_messages_again(new_visitor, tmp_p
             await alice.page.get_by_label("New message").press("Enter")
         await alice.messages().nth(7).wait_for()
         assert await alice.unsaved().count() == 0
+        await (await alice.wire_log()).filter(has_text="rate_limited").first.wait_for()
         assert await alice.meter("frames") < 100
 
 

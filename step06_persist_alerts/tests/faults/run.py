@@ -58,7 +58,7 @@ def run(plan, report=None):
 
     Raises RuntimeError when a program can't be started, TimeoutError when it doesn't come up.
     """
-    children = set(psutil.Process().children(recursive=True))
+    children = set(psutil.Process().children())
     result = Result(plan.consumer, plan.database, plan.seed)
     servers = 3 if plan.sockets else 2
     with open_world(plan.database, plan.consumer, servers, plan.environ) as world:
@@ -66,7 +66,7 @@ def run(plan, report=None):
         disobedient = [server.port for server in world.servers if not server.end(OBEDIENCE)]
         result.complain(disobedient, "{} servers did not end on SIGTERM")
         result.tracebacks = Counter(world.tracebacks())
-    left = set(psutil.Process().children(recursive=True)) - children
+    left = set(psutil.Process().children()) - children
     result.complain([process.name() for process in left], "{} processes are left over")
     return result
 

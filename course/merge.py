@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from itertools import count
 from pathlib import Path
 
@@ -52,7 +53,20 @@ def merge_apart(texts, line, size):
             return None
         pieces[at : at + 3] = [turn(text), b"", b""]
     parts = io.BytesIO(b"".join(pieces)).readlines()
-    return b"".join(part for part in parts if part != line)[:-1]
+    merged = b"".join(part for part in parts if part != line)[:-1]
+    return merged if all(is_in_order(merged, text) for text in (texts[0], texts[2])) else None
+
+
+def is_in_order(merged, text):
+    """Return whether lines that both have once follow each other as in the text.
+
+    They don't where a line `between` was matched rather than a line of the text.
+    """
+    both = [part.split(b"\n") for part in (merged, text)]
+    counts = [Counter(lines) for lines in both]
+    once = {line for line in counts[0] if counts[0][line] == counts[1][line] == 1}
+    one, other = ([line for line in lines if line in once] for lines in both)
+    return one == other
 
 
 def turn(text):

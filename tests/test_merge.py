@@ -1,7 +1,7 @@
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from course.merge import find_marks, find_size, main, merge_texts
@@ -74,6 +74,7 @@ def test_what_git_merges_is_merged_the_same(tmp_path_factory, base, ours, theirs
         assert merge_texts(base, ours, theirs, NAMES) == (run.stdout, True)
 
 
+@example([b"line 0\nline 1", b"ours first\nline 0", b"line 0\nnew\nline 1"])
 @given(three_versions())
 @EXAMPLES
 def test_clean_merge_has_what_either_side_kept_or_added(versions):

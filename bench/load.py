@@ -7,7 +7,8 @@ It reads one plan, JSON, from its input and prints one result, JSON:
 The plan has `rooms`, lists of members, which are [url, headers], and of which the first `senders`
 send; `dialect`, "course" or "socketio"; `window`, how many messages of a sender may be under way,
 or `rate`, messages a second in all; `warm_up` and `seconds`; `acks`, whether the server acks.
-Before and after it measures it prints "begin" and "end", and waits for a line.
+Before and after it measures it prints "begin" and "end", and waits for a line. An argument says how
+many seconds it waits for what is still under way in the end, instead of 20.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ import picows
 import uvloop
 
 OPENING_AT_ONCE = 20
-PATIENCE = 20  # seconds for what is still under way in the end, and for the first message
+PATIENCE = float(sys.argv[1]) if sys.argv[1:] else 20
 MESSAGE = re.compile(rb"#(\d+)\.(\d+)\.(\d+)#")  # its sender, its number, when it was sent
 ACK = re.compile(rb'"client_id": ?"[0-9a-f-]{24}(\w{12})"')
 

@@ -21,6 +21,7 @@ from course.serve import listens
 from course.steps import ROOT, STEPS
 
 NODE = ROOT / "bench" / "peers" / "node"
+LOAD = ["-m", "bench.load"]
 PATIENCE = 60  # seconds for a program to listen
 DEBIAN = Path("/usr/lib/postgresql")  # its programs aren't on PATH
 DAPHNE = ["-m", "daphne", "--access-log", os.devnull, "--websocket_connect_timeout", "60"]
@@ -226,7 +227,7 @@ def run_postgresql(folder):
 def generate(serving, plan):
     """Run the load generator with that plan; return its figures, with CPU times of the servers."""
     with subprocess.Popen(
-        [PYTHON, "-m", "bench.load"],
+        [PYTHON, *LOAD],
         cwd=ROOT,
         env=clean_environ(),
         stdin=subprocess.PIPE,

@@ -94,9 +94,9 @@ class MadeUpCourse:
 
     def __init__(self, folder):
         self.folder = folder
-        shutil.copytree(
-            ROOT / "course", folder / "course", ignore=shutil.ignore_patterns("__pycache__")
-        )
+        for package in ["course", "bench"]:
+            aside = shutil.ignore_patterns("__pycache__", "results", "node_modules")
+            shutil.copytree(ROOT / package, folder / package, ignore=aside)
         shutil.copytree(ROOT / "requirements", folder / "requirements")
         for name in ["Makefile", ".gitignore", "pyproject.toml"]:
             shutil.copy(ROOT / name, folder)

@@ -10,6 +10,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 2  # seconds: so late is an alert whose bell got lost, and so long stays who is out
 BELL_TIMEOUT = 1  # seconds
+BELL_PAUSE = 0.02  # seconds from one bell of a feed to the next: what comes meanwhile waits for it
 
 
 class Bell:

@@ -16,8 +16,9 @@ from redis.exceptions import RedisError
 from chat.access import sessions_in
 from chat.frames import FORBIDDEN, UNAVAILABLE
 
-from .bell import BELL_TIMEOUT, LOOK_EVERY, Bell, ring
+from .bell import BELL_PAUSE, BELL_TIMEOUT, LOOK_EVERY, Bell, ring
 from .models import Alert
+from .posting import save_alerts
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +29,15 @@ KEPT = 200  # alerts that a feed keeps for its sockets
 async def load_frames(room, after):
     """Return the alerts after that number as pairs of seq and frame, at most PAGE_SIZE."""
     alerts = Alert.objects.filter(room=room, seq__gt=after).select_related("user").order_by("seq")
-    return [(alert.seq, json.dumps(alert.as_frame())) async for alert in alerts[:PAGE_SIZE]]
+    return [as_pair(alert) async for alert in alerts[:PAGE_SIZE]]
+
+
+def as_pair(alert):
+    return alert.seq, json.dumps(alert.as_frame())
 
 
 class RoomFeed:
-    """Reads each new alert of a room once and wakes the sockets of the room."""
+    """Saves what the sockets of a room say, reads what others say, and wakes the sockets."""
 
     of_room = {}  # the feeds of this process, by the id of their room
 
@@ -64,13 +69,39 @@ class RoomFeed:
         self.sockets = set()
         self.news, self.unrung = asyncio.Event(), asyncio.Event()
         self.replaying = asyncio.Lock()
+        self.drafts, self.transaction = [], asyncio.Lock()
         self.task = asyncio.create_task(self.run())
 
-    def announce(self, seq):
-        """Say that a socket of this process has saved the alert of that number."""
-        self.announced = max(self.announced, seq)
-        self.news.set()
+    async def save(self, *draft):
+        """Save an alert of a socket, from a draft as save_alerts takes it, and return it."""
+        self.drafts.append(draft)
+        place = len(self.drafts) - 1
+        if place == 0:
+            self.saving = asyncio.create_task(self.save_drafts())
+        saved = await asyncio.shield(self.saving)  # whoever goes away, the others' are saved
+        return saved[place][0]
+
+    async def save_drafts(self):
+        """Save, in one transaction, all that came while the one before was under way."""
+        async with self.transaction:
+            drafts, self.drafts = self.drafts, []
+            return await database_sync_to_async(save_alerts)(self.room, drafts)
+
+    def announce(self, alert):
+        """Say that a socket of this process has saved that alert."""
+        self.announced = max(self.announced, alert.seq)
         self.unrung.set()
+        if alert.seq == self.seq + 1:
+            self.take([as_pair(alert)])
+        else:
+            self.news.set()  # what others have said before it has to be read
+
+    def take(self, frames):
+        """Keep those frames, pairs of seq and text, that are new, and wake the sockets."""
+        self.frames = [*self.frames, *(pair for pair in frames if pair[0] > self.seq)][-KEPT:]
+        self.seq = max(self.seq, frames[-1][0])
+        for socket in self.sockets:
+            socket.wake.set()
 
     async def read(self, after):
         """Return the next frames after that number, as pairs of seq and text."""
@@ -134,10 +165,7 @@ class RoomFeed:
             try:
                 await aclose_old_connections()
                 while frames := await load_frames(self.room, self.seq):
-                    self.frames = [*self.frames, *frames][-KEPT:]
-                    self.seq = frames[-1][0]
-                    for socket in self.sockets:
-                        socket.wake.set()
+                    self.take(frames)
             except db.Error as error:
                 logger.error("The database can't be read: %s", error)
 
@@ -146,6 +174,7 @@ class RoomFeed:
         while await self.unrung.wait():
             self.unrung.clear()
             await ring(self.room, self.announced)
+            await asyncio.sleep(BELL_PAUSE)
 
     async def hear_bell(self):
         """Look whenever another process tells of something new."""

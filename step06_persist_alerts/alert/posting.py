@@ -11,24 +11,34 @@ from .bell import ring
 from .models import Alert
 
 
-@transaction.atomic
 def save_alert(room, user, content, client_id=None):
     """Save an alert under the next number of the room.
 
     Returns the alert and True; for a `client_id` that the user has sent to this room before, the
     alert that was saved then and False.
     """
+    return save_alerts(room, [(user, content, client_id)])[0]
+
+
+@transaction.atomic
+def save_alerts(room, drafts):
+    """Do what save_alert does for many drafts, its other arguments; save all of them or none."""
     room = Room.objects.select_for_update().get(pk=room.pk)  # one at a time: no number twice
-    if client_id:
-        alert = Alert.objects.filter(room=room, user=user, client_id=client_id).first()
-        if alert:
-            return alert, False
-    room.last_seq += 1
+    saved = []
+    for user, content, client_id in drafts:
+        alert = None
+        if client_id:
+            sent_before = Alert.objects.filter(room=room, user=user, client_id=client_id)
+            alert = sent_before.select_related("user").first()
+        created = alert is None
+        if created:
+            room.last_seq += 1
+            alert = Alert.objects.create(
+                room=room, seq=room.last_seq, user=user, content=content, client_id=client_id
+            )
+        saved.append((alert, created))
     room.save(update_fields=["last_seq"])
-    alert = Alert.objects.create(
-        room=room, seq=room.last_seq, user=user, content=content, client_id=client_id
-    )
-    return alert, True
+    return saved
 
 
 @transaction.atomic

@@ -3,13 +3,11 @@
 import asyncio
 import logging
 
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django import db
 from django.conf import settings
 
 from alert.feeds import RoomFeed
-from alert.posting import save_alert
 
 from .frames import (
     UNAVAILABLE,
@@ -106,8 +104,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
     async def receive_message(self, content):
         """Save a message, tell its sender so, and then everybody that there is something new."""
         message, client_id = read_message(content), read_client_id(content)
-        save = database_sync_to_async(save_alert)
-        alert, _ = await save(self.room, self.user, message, client_id)
+        alert = await self.feed.save(self.user, message, client_id)
         await self.send_json(
             {
                 "msg_type": settings.MSG_TYPE_ACK,
@@ -115,7 +112,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
                 "seq": alert.seq,
             }
         )
-        self.feed.announce(alert.seq)
+        self.feed.announce(alert)
 
     async def send_news(self):
         """Send whatever the client lacks, as often as the feed or the client itself asks for it."""

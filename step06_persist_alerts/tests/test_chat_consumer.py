@@ -1,3 +1,4 @@
+import asyncio
 import logging
 
 import pytest
@@ -63,15 +64,16 @@ async def test_member_is_not_refused_while_the_database_is_away(headers, general
     monkeypatch.setattr("chat.consumers.ChatConsumer.get_room", fail)
     path = f"/ws/chat/room/{general.pk}"
     communicator = WebsocketCommunicator(application, path, headers("alice"))
+    await communicator.send_input({"type": "websocket.connect"})
     with pytest.raises(OperationalError):  # for which the server answers with HTTP 500, not 403
-        await communicator.connect(TIMEOUT)
+        await asyncio.wait_for(communicator.future, TIMEOUT)
 
 
 async def test_socket_is_closed_when_a_message_cannot_be_saved(communicator, monkeypatch):
     def fail(*args):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("chat.consumers.save_alert", fail)
+    monkeypatch.setattr("alert.feeds.save_alerts", fail)
     await communicator.send_json_to({"message": "hi"})
     assert await communicator.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4503}
 

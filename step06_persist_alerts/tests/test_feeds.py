@@ -1,5 +1,7 @@
 import asyncio
 import os
+import threading
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -34,6 +36,124 @@ async def test_bell_brings_an_alert_without_waiting_for_the_next_look(
 async def test_look_finds_an_alert_for_which_no_bell_rang(communicator, general, alice):
     await sync_to_async(save_alert)(general, alice, "no bell")
     assert (await communicator.receive_json_from(TIMEOUT))["message"] == "no bell"
+
+
+@pytest.fixture
+def one_look(monkeypatch):
+    """Let feeds look once, when they begin. The first message comes after that look."""
+    monkeypatch.setattr(feeds, "LOOK_EVERY", HOUR)
+
+
+async def say(communicator, message, client_id=None):
+    """Send a message; return the types and numbers of the next two frames."""
+    await communicator.send_json_to({"message": message, "client_id": client_id})
+    frames = [await communicator.receive_json_from(TIMEOUT) for _ in range(2)]
+    return [(frame["msg_type"], frame["seq"]) for frame in frames]
+
+
+async def test_own_message_is_not_read_again(one_look, communicator, general, monkeypatch):
+    await say(communicator, "one")
+    load_frames = feeds.load_frames
+    monkeypatch.setattr(feeds, "load_frames", None)  # whatever calls it fails
+    await communicator.send_json_to({"message": "two", "client_id": str(uuid4())})
+    await communicator.receive_json_from(TIMEOUT)
+    frame = await communicator.receive_output(TIMEOUT)
+    assert await load_frames(general, 1) == [(2, frame["text"])]
+
+
+async def test_message_of_another_process_comes_before_an_own_one_that_follows_it(
+    one_look, communicator, general, alice
+):
+    await say(communicator, "one")
+    await sync_to_async(save_alert)(general, alice, "two, without a bell")
+    assert await say(communicator, "three") == [("ack", 3), ("message", 2)]
+    assert (await communicator.receive_json_from(TIMEOUT))["seq"] == 3
+
+
+async def test_message_sent_again_brings_the_one_whose_bell_got_lost(
+    one_look, communicator, general, alice
+):
+    await say(communicator, "one")
+    client_id = uuid4()
+    await sync_to_async(save_alert)(general, alice, "two", client_id)
+    assert await say(communicator, "two", str(client_id)) == [("ack", 2), ("message", 2)]
+
+
+async def test_message_that_is_read_late_does_not_come_twice(
+    one_look, communicator, general, alice, monkeypatch
+):
+    await say(communicator, "one")
+    load_frames, reading, go_on = feeds.load_frames, asyncio.Event(), asyncio.Event()
+
+    async def load_slowly(room, after):
+        frames = await load_frames(room, after)
+        reading.set()
+        await go_on.wait()
+        return frames
+
+    monkeypatch.setattr(feeds, "load_frames", load_slowly)
+    await sync_to_async(post_alert)(general, alice, "two")
+    async with asyncio.timeout(TIMEOUT):
+        await reading.wait()
+    feed = RoomFeed.of_room[general.pk]
+    feed.take(await load_frames(general, 1))
+    assert await say(communicator, "three") == [("message", 2), ("ack", 3)]
+    go_on.set()
+    assert (await communicator.receive_json_from(TIMEOUT))["seq"] == 3
+    assert sorted(await say(communicator, "four")) == [("ack", 4), ("message", 4)]
+    assert [seq for seq, _ in feed.frames] == [1, 2, 3, 4]
+
+
+class SlowSave:
+    """Stands for save_alerts, and waits before each transaction until it may go on."""
+
+    def __init__(self):
+        self.save, self.batches = feeds.save_alerts, []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, room, drafts):
+        self.batches.append([content for _, content, _ in drafts])
+        self.begun.set()
+        assert self.go_on.wait(TIMEOUT)
+        return self.save(room, drafts)
+
+
+@pytest.fixture
+def slow_save(monkeypatch):
+    slow = SlowSave()
+    monkeypatch.setattr(feeds, "save_alerts", slow)
+    return slow
+
+
+async def test_messages_that_wait_are_saved_in_one_transaction(
+    communicator, general, alice, slow_save
+):
+    feed = RoomFeed.of_room[general.pk]
+    saves = [asyncio.create_task(feed.save(alice, "one", None))]
+    assert await asyncio.to_thread(slow_save.begun.wait, TIMEOUT)
+    saves += [asyncio.create_task(feed.save(alice, text, None)) for text in ["two", "three"]]
+    await asyncio.sleep(0)  # so that they wait
+    slow_save.go_on.set()
+    async with asyncio.timeout(TIMEOUT):
+        alerts = await asyncio.gather(*saves)
+    assert slow_save.batches == [["one"], ["two", "three"]]
+    assert [(alert.seq, alert.content) for alert in alerts] == [
+        (1, "one"),
+        (2, "two"),
+        (3, "three"),
+    ]
+
+
+async def test_message_is_saved_although_the_one_it_is_saved_with_is_not_wanted_any_more(
+    communicator, general, alice, slow_save
+):
+    feed = RoomFeed.of_room[general.pk]
+    first, second = (asyncio.create_task(feed.save(alice, text, None)) for text in ["one", "two"])
+    assert await asyncio.to_thread(slow_save.begun.wait, TIMEOUT)
+    first.cancel()
+    slow_save.go_on.set()
+    async with asyncio.timeout(TIMEOUT):
+        assert (await second).seq == 2
 
 
 async def test_feed_goes_on_after_the_database_could_not_be_read(
@@ -126,19 +246,33 @@ async def test_messages_while_the_bell_rings_are_announced_together(
     assert rung[1:] == [5]
 
 
+async def test_bell_pauses_between_two_messages(communicator, monkeypatch):
+    rung, has_rung = [], asyncio.Event()
+
+    async def ring_and_tell(room, seq):
+        rung.append(seq)
+        has_rung.set()
+
+    monkeypatch.setattr(feeds, "ring", ring_and_tell)
+    monkeypatch.setattr(feeds, "BELL_PAUSE", HOUR)
+    for n in range(3):
+        await communicator.send_json_to({"message": f"{n}"})
+        for _ in range(2):
+            await communicator.receive_json_from(TIMEOUT)
+        async with asyncio.timeout(TIMEOUT):
+            await has_rung.wait()
+    assert rung == [1]
+
+
 async def test_message_reaches_the_sockets_of_its_process_without_redis(
-    communicator, general, alice, monkeypatch
+    one_look, communicator, monkeypatch
 ):
     async def ring_for_nobody(room, seq):
         pass
 
     monkeypatch.setattr(feeds, "ring", ring_for_nobody)
-    monkeypatch.setattr(feeds, "LOOK_EVERY", HOUR)
-    await sync_to_async(save_alert)(general, alice, "found by the last look")
-    await communicator.receive_json_from(TIMEOUT)
-    await communicator.send_json_to({"message": "hi"})
-    frames = [await communicator.receive_json_from(TIMEOUT) for _ in range(2)]
-    assert [frame["msg_type"] for frame in frames] == ["ack", "message"]
+    await say(communicator, "one")
+    assert await say(communicator, "two") == [("ack", 2), ("message", 2)]
 
 
 async def test_feed_that_breaks_closes_its_sockets_and_the_next_has_a_new_one(

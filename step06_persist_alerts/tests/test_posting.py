@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from alert.models import Alert
-from alert.posting import save_alert
+from alert.posting import save_alert, save_alerts
 
 pytestmark = pytest.mark.usefixtures("live_demo")
 
@@ -46,6 +46,27 @@ def test_rooms_are_numbered_apart_when_saved_at_once(general, workshop, alice):
         ]
         for saved in both:
             assert sorted(alert.seq for alert, _ in saved.result()) == list(range(1, 11))
+
+
+def test_many_alerts_are_numbered_in_their_order(general, alice):
+    client_id = uuid4()
+    drafts = [(alice, "one", None), (alice, "two", client_id), (alice, "2", client_id)]
+    saved = save_alerts(general, [*drafts, (alice, "three", None)])
+    assert [(alert.seq, created) for alert, created in saved] == [
+        (1, True),
+        (2, True),
+        (2, False),
+        (3, True),
+    ]
+    assert [alert.content for alert in Alert.objects.order_by("seq")] == ["one", "two", "three"]
+    assert save_alert(general, alice, "next")[0].seq == 4
+
+
+def test_many_alerts_are_saved_all_or_none(general, alice):
+    with pytest.raises(ValueError, match="unsaved"):
+        save_alerts(general, [(alice, "hi", None), (User(username="not saved"), "hi", None)])
+    assert not Alert.objects.exists()
+    assert save_alert(general, alice, "hi")[0].seq == 1
 
 
 def test_alert_whose_transaction_fails_leaves_no_hole(general, alice):

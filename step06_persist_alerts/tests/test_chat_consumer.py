@@ -13,6 +13,13 @@ from .sockets import TIMEOUT
 CLIENT_ID = "6f1c1d0e-8a8e-4f0a-9d5c-0a8b3f4f6a11"
 
 
+async def receive(communicator, msg_type):
+    """Return the next frame of that type."""
+    while (frame := await communicator.receive_json_from(TIMEOUT))["msg_type"] != msg_type:
+        pass
+    return frame
+
+
 async def test_bad_frame_gets_an_error_frame(communicator):
     await communicator.send_to(text_data="hi")
     assert await communicator.receive_json_from(TIMEOUT) == {
@@ -24,7 +31,7 @@ async def test_bad_frame_gets_an_error_frame(communicator):
 
 async def test_message_is_stored_before_it_is_acked(communicator, general, alice):
     await communicator.send_json_to({"message": "hi", "client_id": CLIENT_ID})
-    ack = await communicator.receive_json_from(TIMEOUT)
+    ack = await receive(communicator, "ack")
     assert ack == {"msg_type": "ack", "client_id": CLIENT_ID, "seq": 1}
     stored = await Alert.objects.aget()
     assert (stored.content, stored.room_id, stored.user_id) == ("hi", general.pk, alice.pk)
@@ -32,9 +39,9 @@ async def test_message_is_stored_before_it_is_acked(communicator, general, alice
 
 async def test_message_comes_back_with_its_number_and_time(communicator, general):
     await communicator.send_json_to({"message": "hi", "client_id": CLIENT_ID})
-    assert (await communicator.receive_json_from(TIMEOUT))["msg_type"] == "ack"
+    message = await receive(communicator, "message")
     stored = await Alert.objects.aget()
-    assert await communicator.receive_json_from(TIMEOUT) == {
+    assert message == {
         "msg_type": "message",
         "room_id": general.pk,
         "seq": 1,

@@ -4,6 +4,7 @@ import threading
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
@@ -40,8 +41,25 @@ async def test_look_finds_an_alert_for_which_no_bell_rang(communicator, general,
 
 @pytest.fixture
 def one_look(monkeypatch):
-    """Let feeds look once, when they begin. The first message comes after that look."""
+    """Let feeds look once, when they begin; return an event that says that they have."""
+    load_frames, over = feeds.load_frames, asyncio.Event()
+
+    async def load_and_tell(room, after):
+        frames = await load_frames(room, after)
+        over.set()
+        return frames
+
     monkeypatch.setattr(feeds, "LOOK_EVERY", HOUR)
+    monkeypatch.setattr(feeds, "load_frames", load_and_tell)
+    return over
+
+
+@pytest_asyncio.fixture
+async def settled(one_look, communicator):
+    """Alice's connection to the consumer of General, whose feed doesn't look any more."""
+    async with asyncio.timeout(TIMEOUT):
+        await one_look.wait()
+    return communicator
 
 
 async def say(communicator, message, client_id=None):
@@ -51,38 +69,34 @@ async def say(communicator, message, client_id=None):
     return [(frame["msg_type"], frame["seq"]) for frame in frames]
 
 
-async def test_own_message_is_not_read_again(one_look, communicator, general, monkeypatch):
-    await say(communicator, "one")
+async def test_own_message_is_not_read_again(settled, general, monkeypatch):
+    await say(settled, "one")
     load_frames = feeds.load_frames
     monkeypatch.setattr(feeds, "load_frames", None)  # whatever calls it fails
-    await communicator.send_json_to({"message": "two", "client_id": str(uuid4())})
-    await communicator.receive_json_from(TIMEOUT)
-    frame = await communicator.receive_output(TIMEOUT)
+    await settled.send_json_to({"message": "two", "client_id": str(uuid4())})
+    await settled.receive_json_from(TIMEOUT)
+    frame = await settled.receive_output(TIMEOUT)
     assert await load_frames(general, 1) == [(2, frame["text"])]
 
 
 async def test_message_of_another_process_comes_before_an_own_one_that_follows_it(
-    one_look, communicator, general, alice
+    settled, general, alice
 ):
-    await say(communicator, "one")
+    await say(settled, "one")
     await sync_to_async(save_alert)(general, alice, "two, without a bell")
-    assert await say(communicator, "three") == [("ack", 3), ("message", 2)]
-    assert (await communicator.receive_json_from(TIMEOUT))["seq"] == 3
+    assert await say(settled, "three") == [("ack", 3), ("message", 2)]
+    assert (await settled.receive_json_from(TIMEOUT))["seq"] == 3
 
 
-async def test_message_sent_again_brings_the_one_whose_bell_got_lost(
-    one_look, communicator, general, alice
-):
-    await say(communicator, "one")
+async def test_message_sent_again_brings_the_one_whose_bell_got_lost(settled, general, alice):
+    await say(settled, "one")
     client_id = uuid4()
     await sync_to_async(save_alert)(general, alice, "two", client_id)
-    assert await say(communicator, "two", str(client_id)) == [("ack", 2), ("message", 2)]
+    assert await say(settled, "two", str(client_id)) == [("ack", 2), ("message", 2)]
 
 
-async def test_message_that_is_read_late_does_not_come_twice(
-    one_look, communicator, general, alice, monkeypatch
-):
-    await say(communicator, "one")
+async def test_message_that_is_read_late_does_not_come_twice(settled, general, alice, monkeypatch):
+    await say(settled, "one")
     load_frames, reading, go_on = feeds.load_frames, asyncio.Event(), asyncio.Event()
 
     async def load_slowly(room, after):
@@ -97,10 +111,10 @@ async def test_message_that_is_read_late_does_not_come_twice(
         await reading.wait()
     feed = RoomFeed.of_room[general.pk]
     feed.take(await load_frames(general, 1))
-    assert await say(communicator, "three") == [("message", 2), ("ack", 3)]
+    assert await say(settled, "three") == [("message", 2), ("ack", 3)]
     go_on.set()
-    assert (await communicator.receive_json_from(TIMEOUT))["seq"] == 3
-    assert sorted(await say(communicator, "four")) == [("ack", 4), ("message", 4)]
+    assert (await settled.receive_json_from(TIMEOUT))["seq"] == 3
+    assert sorted(await say(settled, "four")) == [("ack", 4), ("message", 4)]
     assert [seq for seq, _ in feed.frames] == [1, 2, 3, 4]
 
 
@@ -264,15 +278,13 @@ async def test_bell_pauses_between_two_messages(communicator, monkeypatch):
     assert rung == [1]
 
 
-async def test_message_reaches_the_sockets_of_its_process_without_redis(
-    one_look, communicator, monkeypatch
-):
+async def test_message_reaches_the_sockets_of_its_process_without_redis(settled, monkeypatch):
     async def ring_for_nobody(room, seq):
         pass
 
     monkeypatch.setattr(feeds, "ring", ring_for_nobody)
-    await say(communicator, "one")
-    assert await say(communicator, "two") == [("ack", 2), ("message", 2)]
+    assert await say(settled, "one") == [("ack", 1), ("message", 1)]
+    assert await say(settled, "two") == [("ack", 2), ("message", 2)]
 
 
 async def test_feed_that_breaks_closes_its_sockets_and_the_next_has_a_new_one(

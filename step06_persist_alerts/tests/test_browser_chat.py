@@ -69,6 +69,7 @@ async def test_pause_doubles_with_each_try_in_vain_up_to_30_seconds(new_visitor,
         await alice.chat_says("Connected.")
     await alice.chat_says("Not connected.")
     questions = (await alice.wire_log()).filter(has_text="HEAD")
+    assert await questions.count() == 0  # it was open, so nobody has refused it
     for tries in range(6):
         await alice.page.clock.fast_forward(60_000)
         await questions.nth(tries).wait_for()

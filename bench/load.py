@@ -5,8 +5,11 @@ It reads one plan, JSON, from its input and prints one result, JSON:
     python -m bench.load < plan.json
 
 The plan has `rooms`, lists of members, which are [url, headers], and of which the first `senders`
-send; `dialect`, "course" or "socketio"; `window`, how many messages of a sender may be under way,
-or `rate`, messages a second in all; `warm_up` and `seconds`; `acks`, whether the server acks.
+send; `talking`, in how many of the rooms; `dialect`, "course" or "socketio"; `window`, how many
+messages of a sender may be under way, or `rate`, messages a second in all; `warm_up` and `seconds`;
+`acks`, whether the server acks. Without `seconds` nothing is sent: sockets are opened, so many
+`opening_at_once`, and each gets what it has `missed`, a number of messages.
+
 Before and after it measures it prints "begin" and "end", and waits for a line. An argument says how
 many seconds it waits for what is still under way in the end, instead of 20.
 """
@@ -14,8 +17,11 @@ many seconds it waits for what is still under way in the end, instead of 20.
 import asyncio
 import contextlib
 import json
+import os
 import re
 import resource
+import socket
+import struct
 import sys
 import time
 import uuid
@@ -26,8 +32,10 @@ import picows
 import uvloop
 
 OPENING_AT_ONCE = 20
+OPENING = 60  # seconds that a socket may take to open and to get what it has missed
 PATIENCE = float(sys.argv[1]) if sys.argv[1:] else 20
 MESSAGE = re.compile(rb"#(\d+)\.(\d+)\.(\d+)#")  # its sender, its number, when it was sent
+BYTES = struct.Struct("120xQQ")  # of Linux's struct tcp_info: bytes_acked and bytes_received
 ACK = re.compile(rb'"client_id": ?"[0-9a-f-]{24}(\w{12})"')
 
 
@@ -49,7 +57,8 @@ class Client(picows.WSListener):
 
     def __init__(self, load, room):
         self.load, self.room = load, room
-        self.ready, self.closed = asyncio.Event(), asyncio.Event()
+        self.ready, self.closed, self.synced = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.replayed = 0
         self.last = {}  # the number of the newest message, by sender
         self.number = 0
 
@@ -88,6 +97,10 @@ class Client(picows.WSListener):
         ack = ACK.search(payload)
         if ack:
             self.room.acked(int(ack[1], 16))
+        elif b'"msg_type": "message"' in payload:
+            self.replayed += 1
+        elif b'"synced"' in payload:
+            self.synced.set()
         elif b'"error"' in payload:
             self.load.problems[payload.decode()[:100]] += 1
 
@@ -162,14 +175,16 @@ async def connect(load, rooms):
     limit = asyncio.Semaphore(plan.get("opening_at_once", OPENING_AT_ONCE))
 
     async def open_one(url, headers, room):
-        async with limit:
+        async with limit, asyncio.timeout(OPENING):
             _, client = await picows.ws_connect(
                 lambda: kind(load, room),
                 url,
                 extra_headers=headers,
-                websocket_handshake_timeout=60,
+                websocket_handshake_timeout=OPENING,
             )
-        client.greet()
+            client.greet()
+            if plan.get("missed"):
+                await client.synced.wait()
         return client
 
     begun = time.perf_counter()
@@ -185,8 +200,9 @@ async def connect(load, rooms):
     return clients, time.perf_counter() - begun
 
 
-async def settle(clients, rooms):
+async def settle(rooms):
     """Send messages until everybody has got one, and then wait for all that is under way."""
+    clients = [client for room in rooms for client in room.members]
     async with asyncio.timeout(PATIENCE):
         while not all(client.ready.is_set() for client in clients):
             for room in rooms:
@@ -226,12 +242,12 @@ async def send_in_turn(load, room, sender, until):
 async def send_at_rate(load, pairs, until):
     """Send so many messages a second in all, whatever has arrived: an open loop."""
     due, turn = time.perf_counter(), 0
-    while (now := time.perf_counter()) < until:
-        if now < due:
-            await asyncio.sleep(due - now)
+    while due < until:
+        await asyncio.sleep(due - time.perf_counter())
         room, sender = pairs[turn % len(pairs)]
         room.say(sender)
         turn, due = turn + 1, due + 1 / load.plan["rate"]
+    await asyncio.sleep(until - time.perf_counter())
 
 
 async def send_for(load, rooms, seconds):
@@ -241,6 +257,19 @@ async def send_for(load, rooms, seconds):
         await asyncio.gather(*(send_in_turn(load, *pair, until) for pair in pairs))
     else:
         await send_at_rate(load, pairs, until)
+
+
+def count_bytes(clients):
+    """Return how many bytes the sockets have carried, both ways; None where TCP doesn't say."""
+    if not hasattr(socket, "TCP_INFO"):
+        return None
+    total = 0
+    for client in clients:
+        number = client.transport.underlying_transport.get_extra_info("socket").fileno()
+        with socket.socket(fileno=os.dup(number)) as same:
+            info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES.size)
+        total += sum(BYTES.unpack(info))
+    return total
 
 
 def cpu():
@@ -255,17 +284,22 @@ async def run(plan, tell, hear):
     can take the CPU times of the servers right before and after.
     """
     load = Load(plan)
-    rooms = [Room(load) for _ in plan["rooms"]]
-    clients, opening = await connect(load, rooms)
+    all_rooms = [Room(load) for _ in plan["rooms"]]
+    rooms = all_rooms[: plan.get("talking")]
+    clients, opening = await connect(load, all_rooms)
     figures = {"opening_seconds": opening}
-    if plan.get("seconds"):
-        await settle(clients, rooms)
+    if not plan.get("seconds"):
+        missed = plan.get("missed")
+        figures["expected"] = len(clients) * (missed or 1)
+        figures["delivered"] = sum(c.replayed for c in clients) if missed else len(clients)
+    else:
+        await settle(rooms)
         await send_for(load, rooms, plan.get("warm_up", 1))
         await quiet(rooms)
         await asyncio.to_thread(tell, "begin")
         await asyncio.to_thread(hear)
         load.measuring, load.started = True, time.perf_counter_ns()
-        used = cpu()
+        used, carried = cpu(), count_bytes(clients)
         await send_for(load, rooms, plan["seconds"])
         await quiet(rooms)
         seconds = (time.perf_counter_ns() - load.started) / 1e9
@@ -275,6 +309,7 @@ async def run(plan, tell, hear):
             "expected": load.expected,
             "delivered": load.delivered,
             "acked": load.acked,
+            "bytes": carried and count_bytes(clients) - carried,
             "generator_cpu": (cpu() - used) / seconds,
             "delay": percentiles(load.delays),
             "ack_delay": percentiles(load.ack_delays),
@@ -295,16 +330,16 @@ def percentiles(delays):
     return {name: delays[int(len(delays) * share)] for name, share in [("p50", 0.5), ("p99", 0.99)]}
 
 
-def main():
-    lines = sys.stdin
-    plan = json.loads(lines.readline())
+def talk(run):
+    """Read a plan, carry it out and print its figures; `run` is a coroutine function as here."""
+    plan = json.loads(sys.stdin.readline())
 
     def tell(word):
         sys.stdout.write(json.dumps(word) + "\n")
         sys.stdout.flush()
 
-    tell(uvloop.run(run(plan, tell, lines.readline)))
+    tell(uvloop.run(run(plan, tell, sys.stdin.readline)))
 
 
 if __name__ == "__main__":
-    main()
+    talk(run)

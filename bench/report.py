@@ -3,16 +3,13 @@
 import json
 from pathlib import Path
 
-from bench.figures import RATE, key, summarise
+from bench.figures import key, name_incomplete
 
 BENCH = Path(__file__).parent
 RESULTS = BENCH / "results"
 README = BENCH / "README.md"
 HEADING = "## Figures\n"
-HEADINGS = ["server", "per second", "least–most", "µs", "Redis", "p50", "p99", ""]
 SALT = "mychannels"  # so that the same figures make the same file
-COLOURS = {"step": "#0b6e4f", "tutorial": "#b23a48"}
-OTHER = "#7a7a7a"
 
 
 def load_results():
@@ -22,82 +19,89 @@ def load_results():
 
 def find_stale():
     """Return sentences about results that are older than the code that they measure."""
+    trees = key()
     return [
         f"bench/results/{name}.json is older than {', '.join(changed)}. "
-        "Before a release type: make bench FULL=1"
+        f"Before a release type: make bench FULL=1 ONLY={name}"
         for name, result in load_results().items()
-        if (changed := [n for n, tree in key().items() if result["key"].get(n) != tree])
+        if (changed := [n for n, tree in trees.items() if result["key"].get(n) != tree])
     ]
 
 
 def write_report():
     """Write the figures into bench/README.md, and the plots beside the results."""
-    README.write_text(as_report(README.read_text(), load_results()))
-    if fan_out := load_results().get("fan_out"):
-        draw(summarise(fan_out["runs"]), RESULTS / "fan_out.svg")
+    from bench.parts import PARTS
+
+    results = load_results()
+    README.write_text(as_report(README.read_text(), results))
+    for name, part in PARTS.items():
+        if name in results and (plot := part.plot(results[name]["runs"])):
+            draw(plot, RESULTS / f"{name}.svg")
 
 
 def as_report(text, results):
     """Return the text of the README with the figures of those results in the place of the old."""
+    from bench.parts import PARTS
+
     lines = [text.partition(HEADING)[0] + HEADING]
-    if "fan_out" in results:
-        lines += fan_out(results["fan_out"])
+    for name, part in PARTS.items():
+        if name in results:
+            lines += section(name, part, results[name])
     return "\n".join(lines) + "\n"
 
 
-def fan_out(result):
-    """Give the lines of the section on fan-out."""
-    machine, rows = result["machine"], summarise(result["runs"])
+def section(name, part, result):
+    """Give the lines of the section on a part."""
+    machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    yield f"### {part.TITLE}\n"
+    yield part.NOTE
     yield (
-        f"Measured on {result['date']}, on {machine['cores']} cores and {machine['memory_gib']} "
-        f"GiB, with Python {machine['python']}, {versions}. Raised: {result['limits']}."
+        f"\nMeasured on {result['date']}, on {machine['cores']} cores and {machine['memory_gib']} "
+        f"GiB, with Python {machine['python']}, {versions}. {result['limits']}."
     )
-    yield (
-        "\nper second: deliveries, the median of the runs. µs: CPU time of the server a delivery; "
-        f"Redis: that of Redis. p50, p99: delays in ms at {RATE} messages a second."
-    )
-    yield "\n![Deliveries a second to 100 members](results/fan_out.svg)"
-    for members in dict.fromkeys(row["members"] for row in rows):
-        yield f"\n### One sender, {members} members\n"
-        yield f"| {' | '.join(HEADINGS)} |"
-        yield "|---|" + "---:|" * 6 + "---|"
-        mine = [row for row in rows if row["members"] == members]
-        for row in sorted(mine, key=lambda row: -row.get("deliveries", {}).get("median", 0)):
-            yield f"| {' | '.join(cells(row))} |"
+    if incomplete := name_incomplete(result["runs"]):
+        yield f"\n{incomplete}"
+    if part.plot(result["runs"]):
+        yield f"\n![{part.TITLE}](results/{name}.svg)"
+    for table in part.tables(result["runs"]):
+        yield f"\n**{table.title}**\n"
+        yield f"| {' | '.join(table.headings)} |"
+        yield "|---|" + "---:|" * (len(table.headings) - 1)
+        for row in table.rows:
+            yield f"| {' | '.join(row)} |"
+    yield ""
 
 
-def cells(row):
-    """Return the cells of a row below HEADINGS."""
-    notes = ["limited by the generator"] if row.get("limited") else []
-    notes += [f"{row['incomplete']} incomplete"] if row["incomplete"] else []
-    if "deliveries" not in row:
-        return [row["target"], *[""] * 6, *notes]
-    low, high = (f"{row['deliveries'][end]:,.0f}" for end in ("min", "max"))
-    times = [f"{row[name]['median']:.1f}" for name in ("server_us", "redis_us", "p50", "p99")]
-    median = f"{row['deliveries']['median']:,.0f}"
-    return [row["target"], median, f"{low}–{high}", *times, ", ".join(notes)]
-
-
-def draw(rows, file):
-    """Draw the deliveries a second to 100 members."""
+def draw(plot, file):
+    """Draw into an SVG file: bars (name, median, least, most, colour) or lines of (x, y)."""
     import matplotlib
 
     matplotlib.use("svg")
     matplotlib.rcParams |= {"svg.hashsalt": SALT, "font.size": 10, "svg.fonttype": "none"}
     from matplotlib import pyplot
 
-    rows = [row for row in rows if row["members"] == 100 and "deliveries" in row]
-    rows.sort(key=lambda row: row["deliveries"]["median"])
-    names, figures = [row["target"] for row in rows], [row["deliveries"] for row in rows]
-    medians = [f["median"] for f in figures]
-    spreads = [[f["median"] - f["min"] for f in figures], [f["max"] - f["median"] for f in figures]]
-    colours = [COLOURS.get(name.split()[0].rstrip(","), OTHER) for name in names]
-    figure, axes = pyplot.subplots(figsize=(8, 0.4 * len(rows) + 1), layout="constrained")
-    axes.barh(names, medians, xerr=spreads, color=colours, error_kw={"linewidth": 1})
-    axes.set_xscale("log")
-    axes.set_xlabel("deliveries a second, median, least and most (each step is ten times more)")
-    axes.grid(axis="x", alpha=0.3)
+    if "bars" in plot:
+        figure, axes = pyplot.subplots(figsize=(8, 0.4 * len(plot["bars"]) + 1))
+        draw_bars(axes, plot["bars"])
+        axes.set_xlabel(plot["label"])
+    else:
+        figure, axes = pyplot.subplots(figsize=(8, 4))
+        for name, points in plot["lines"].items():
+            axes.plot(*zip(*sorted(points), strict=True), marker="o", label=name)
+        axes.set(xscale="log", ylabel=plot["label"], ylim=(0, None))
+        axes.legend()
+    axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
-    figure.savefig(file, metadata={"Date": None})
+    figure.savefig(file, metadata={"Date": None}, bbox_inches="tight")
     pyplot.close(figure)
+
+
+def draw_bars(axes, bars):
+    names, low, middle, high, colours = zip(*bars, strict=True)
+    spreads = [
+        [m - low for low, m in zip(low, middle, strict=True)],
+        [high - m for high, m in zip(high, middle, strict=True)],
+    ]
+    axes.barh(names, middle, xerr=spreads, color=colours, error_kw={"linewidth": 1})
+    axes.set_xscale("log")

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ from course.steps import ROOT, STEPS
 
 NODE = ROOT / "bench" / "peers" / "node"
 LOAD = ["-m", "bench.load"]
+POLLS = ["-m", "bench.polls"]
 PATIENCE = 60  # seconds for a program to listen
 DEBIAN = Path("/usr/lib/postgresql")  # its programs aren't on PATH
 DAPHNE = ["-m", "daphne", "--access-log", os.devnull, "--websocket_connect_timeout", "60"]
@@ -63,6 +65,7 @@ def tutorial(layer):
 
 
 TARGETS = {
+    "step 1": python("manage.py", "runserver", "--noreload", "127.0.0.1:{port}", step=1),
     "step 4 on Daphne": python(*DAPHNE, ASGI, step=4),
     "step 5 on Daphne": python(*DAPHNE, ASGI, step=5, redis=True),
     "step 6 on Daphne": python(*DAPHNE, ASGI, step=6, redis=True),
@@ -94,45 +97,55 @@ def available(name):
 class Serving:
     """A target that is being served: its processes, by what they are, and its rooms."""
 
-    def __init__(self, target, port, processes, rooms):
-        self.target, self.port, self.processes = target, port, processes
-        self.rooms = rooms
+    def __init__(self, target, ports, processes, rooms, cwd, variables):
+        self.target, self.ports, self.processes = target, ports, processes
+        self.rooms, self.cwd, self.variables = rooms, cwd, variables
 
     def members(self, room, count, query=""):
         """Return the first `count` members of a room, as [url, headers] for the generator."""
-        origin = f"http://127.0.0.1:{self.port}"
-        address = f"ws://127.0.0.1:{self.port}"
+        _, keys = self.rooms[room] if self.rooms else (room, [""] * count)
+        processes = cycle(self.ports)
+        return [self.member(room, key, next(processes), query) for key in keys[:count]]
+
+    def member(self, room, key, port, query):
         if self.target.dialect == "socketio":
-            url = f"{address}/socket.io/?EIO=4&transport=websocket&room={room}"
-            return [[url, {}]] * count
-        room_id, keys = self.rooms[room] if self.rooms else (room + 1, [""] * count)
-        url = f"{address}/ws/chat/room/{room_id}{query}"
-        return [[url, {"Origin": origin, "Cookie": f"sessionid={key}"}] for key in keys[:count]]
+            query = f"EIO=4&transport=websocket&room={room}"
+            return [f"ws://127.0.0.1:{port}/socket.io/?{query}", {}]
+        room_id = self.rooms[room][0] if self.rooms else room + 1
+        headers = {"Origin": f"http://127.0.0.1:{port}", "Cookie": f"sessionid={key}"}
+        return [f"ws://127.0.0.1:{port}/ws/chat/room/{room_id}{query}", headers]
 
     def cpu(self):
-        """Return the seconds of CPU time that each of the processes has used."""
-        return Counter({name: cpu_of(process) for name, process in self.processes.items()})
+        """Return the seconds of CPU time that server and Redis have used."""
+        used = Counter()
+        for name, process in self.processes:
+            times = process.cpu_times()
+            used[name] += times.user + times.system
+        return used
 
     def memory(self):
         """Return the bytes of memory of the server, as USS: what would be free without it."""
-        return self.processes["server"].memory_full_info().uss
+        servers = [process for name, process in self.processes if name == "server"]
+        return sum(process.memory_full_info().uss for process in servers)
 
-
-def cpu_of(process):
-    times = process.cpu_times()
-    return times.user + times.system
+    def run_in_step(self, module, *arguments):
+        """Run a module in the step's folder, with its database; return what it prints as JSON."""
+        return run_in_step(self.cwd, self.variables, "-m", module, *arguments)
 
 
 @contextmanager
-def serve(name, rooms=1, members=1, history=0, database="sqlite", environ=()):
-    """Serve a target with that many rooms and members of each; give a Serving."""
+def serve(name, rooms=1, members=1, history=0, database="sqlite", processes=1):
+    """Serve a target with that many rooms and members of each; give a Serving.
+
+    HISTORY alerts are stored in the first room, and that many processes serve.
+    """
     target = TARGETS[name]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        processes, variables = {}, dict(target.environ) | dict(environ)
+        running, variables = [], dict(target.environ)
         if target.redis:
             process, variables["REDIS_URL"] = stack.enter_context(run_redis(folder))
-            processes["redis"] = process
+            running.append(("redis", process))
         filled, cwd = None, target.folder
         if target.step:
             cwd = STEPS[target.step]
@@ -142,25 +155,30 @@ def serve(name, rooms=1, members=1, history=0, database="sqlite", environ=()):
                 variables["BENCH_DATABASE"] = str(folder / "db.sqlite3")
             variables |= UNLIMITED
             variables |= {"DJANGO_SETTINGS_MODULE": "bench.settings", "PYTHONPATH": str(ROOT)}
-            filled = fill(cwd, variables, rooms, members, history)
-        port = any_free_port()
-        command = [word.format(port=port) for word in target.command]
-        processes["server"] = stack.enter_context(
-            run(command, port, folder / "server.log", cwd, variables)
-        )
-        yield Serving(target, port, processes, filled)
+            run_in_step(cwd, variables, "manage.py", "migrate", "-v0")
+            filled = run_in_step(cwd, variables, "-m", "bench.fill", rooms, members, history)
+        ports = []
+        for number in range(processes):
+            ports.append(port := any_free_port())
+            command = [word.format(port=port) for word in target.command]
+            log = folder / f"server{number}.log"
+            process = stack.enter_context(run(command, port, log, cwd, variables))
+            running.append(("server", process))
+        yield Serving(target, ports, running, filled, cwd, variables)
 
 
-def fill(step, variables, *numbers):
-    """Create the tables of a step and what bench/fill.py adds; return what it prints."""
-    environ = clean_environ() | variables
-    for command in [["manage.py", "migrate", "-v0"], ["-m", "bench.fill", *map(str, numbers)]]:
-        done = subprocess.run(
-            [PYTHON, *command], cwd=step, env=environ, capture_output=True, text=True
-        )
-        if done.returncode:
-            raise CourseError(f"{step.name} can't be filled: {done.stderr.strip()[-500:]}")
-    return json.loads(done.stdout)
+def run_in_step(step, variables, *command):
+    """Run Python in a step's folder; return what it prints as JSON, None if it prints nothing."""
+    done = subprocess.run(
+        [PYTHON, *map(str, command)],
+        cwd=step,
+        env=clean_environ() | variables,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise CourseError(f"{command} has failed in {step.name}: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout or "null")
 
 
 @contextmanager
@@ -224,10 +242,13 @@ def run_postgresql(folder):
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
-def generate(serving, plan):
-    """Run the load generator with that plan; return its figures, with CPU times of the servers."""
+def generate(serving, plan, program=None):
+    """Run a generator, LOAD or POLLS, with that plan; return its figures.
+
+    To these are added the servers' CPU times in seconds and their memory in bytes.
+    """
     with subprocess.Popen(
-        [PYTHON, *LOAD],
+        [PYTHON, *(program or LOAD)],
         cwd=ROOT,
         env=clean_environ(),
         stdin=subprocess.PIPE,

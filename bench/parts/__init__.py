@@ -1,0 +1,17 @@
+"""The parts of the benchmark.
+
+Each is a module with `TITLE` and `NOTE`, which say what its tables show; `jobs(full)`, which gives
+functions that measure once and return a run, a dict for JSON; `tables(runs)`, which gives Tables;
+and `plot(runs)`, which returns what report.draw takes, or None.
+"""
+
+from bench.parts import course_itself, fan_out, growth, idle, polling, saves
+
+PARTS = {
+    "fan_out": fan_out,
+    "saves": saves,
+    "polling": polling,
+    "idle": idle,
+    "growth": growth,
+    "course": course_itself,
+}

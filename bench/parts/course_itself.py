@@ -1,0 +1,116 @@
+"""How long a learner waits for the course's own commands."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.request import urlopen
+
+from bench.figures import Table, cells
+from course.environment import PYTHON, clean_environ
+from course.errors import CourseError
+from course.git import run_git
+from course.redis import any_free_port
+from course.steps import ROOT, STEPS
+
+PATIENCE = 600  # seconds: a cold set-up downloads packages
+COLD, WARM, BARE = "set-up and step 1, cold", "step 1, warm", "bare runserver of step 1"
+TESTS = "make test 1, warm"
+TITLE = "The course itself"
+NOTE = (
+    "Seconds from the command until the server answers; cold: in a fresh copy without .venv, as "
+    "pip's cache and the network allow. Collected: until pytest has found the tests of a step."
+)
+
+
+def jobs(full):
+    for number in range(3 if full else 1):
+        if full and not number:
+            yield measure_cold
+        yield partial(measure_step, WARM, ["-m", "course", "step", "1"], ROOT)
+        runserver = ["manage.py", "runserver", "127.0.0.1:{port}"]
+        yield partial(measure_step, BARE, runserver, STEPS[1])
+        for step in STEPS.values():
+            yield partial(measure_command, f"{step.name}: collected", step)
+    if full:
+        yield partial(measure_command, TESTS, ROOT)
+
+
+def measure_cold():
+    """Serve step 1 from a copy of what git tracks, where nothing is installed; return the run."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for name in run_git("ls-files", "-z").decode().split("\0"):
+            if name and (ROOT / name).is_file():
+                file = Path(folder, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, file)
+        return measure_step(COLD, ["-m", "course", "step", "1"], folder, "python3")
+
+
+def measure_step(name, command, folder, python=PYTHON):
+    """Run a command that serves on PORT; return the seconds until it answers."""
+    port = any_free_port()
+    begun = time.perf_counter()
+    with running([python, *(word.format(port=port) for word in command)], folder, port) as process:
+        while True:
+            try:
+                urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=PATIENCE).close()
+                return run_of(name, begun)
+            except OSError:
+                if process.poll() is not None or time.perf_counter() - begun > PATIENCE:
+                    raise CourseError(f"{name} doesn't serve.") from None
+                time.sleep(0.01)
+
+
+def run_of(name, begun):
+    """Return the run of something that began then and has ended now, without fail."""
+    seconds = time.perf_counter() - begun
+    return {"name": name, "seconds": seconds, "delivered": 1, "expected": 1, "problems": {}}
+
+
+@contextmanager
+def running(command, folder, port):
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=clean_environ(PORT=str(port)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+
+
+def measure_command(name, folder):
+    """Run tests, or only collect them; return the seconds until that is done."""
+    command = [PYTHON, "-m", "pytest", "-q", "--collect-only"]
+    if name == TESTS:
+        command = [PYTHON, "-m", "course", "test", "1"]
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=folder, env=clean_environ(), check=True, capture_output=True)
+    return run_of(name, begun)
+
+
+def tables(runs):
+    names = dict.fromkeys(run["name"] for run in runs)
+    rows = [
+        [
+            name,
+            *cells([run for run in runs if run["name"] == name], lambda r: r["seconds"], "{:.2f}"),
+        ]
+        for name in names
+    ]
+    yield Table("Waiting", ["", "seconds", "least–most"], rows)
+
+
+def plot(runs):
+    return None

@@ -158,6 +158,12 @@ def test_figures_are_those_of_the_runs():
     ]
 
 
+def test_step_without_sockets_is_in_no_fan_out(monkeypatch):
+    monkeypatch.setattr(fan_out, "available", lambda name: True)
+    names = {job.args[0] for job in fan_out.jobs(full=True)}
+    assert names == TARGETS.keys() - {"step 1"}
+
+
 def test_incomplete_run_counts_for_no_figure():
     bad = GOOD | {"delivered": 299, "seconds": 9}
     assert rows_of(fan_out, GOOD, bad)[0][1] == "300"

@@ -86,7 +86,7 @@ def running(command, folder, port):
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 

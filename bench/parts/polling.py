@@ -9,8 +9,8 @@ TITLE = "Polling against push"
 NOTE = (
     "Step 1 under runserver, polled every 2 s, and step 6 on Daphne. All per alert that a client "
     "sees: bytes of requests and answers, with headers and cookies, or of the socket, pings too; "
-    "CPU time of the server in ms. p50, p99: seconds from the message until it is seen. One run of 20 "
-    "seconds for each row."
+    "CPU time of the server in ms. p50, p99: seconds from the message until it is seen. Each row "
+    "is one run of 20 seconds."
 )
 
 

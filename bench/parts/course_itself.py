@@ -110,7 +110,3 @@ def tables(runs):
         for name in names
     ]
     yield Table("Waiting", ["", "seconds", "least–most"], rows)
-
-
-def plot(runs):
-    return None

@@ -68,7 +68,3 @@ def tables(runs):
         for (sockets, name), mine in storm.items()
     ]
     yield Table("The storm", ["server", "sockets", "seconds", "least–most", ""], rows)
-
-
-def plot(runs):
-    return None

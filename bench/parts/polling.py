@@ -59,7 +59,3 @@ def tables(runs):
         yield Table(
             f"A message every {every} s" if every > 1 else "A message every second", headings, rows
         )
-
-
-def plot(runs):
-    return None

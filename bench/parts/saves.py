@@ -80,7 +80,3 @@ def tables(runs):
     yield Table("Saved and acked", [*headings, "p50", "p99", ""], rows)
     title = f"Delays in ms to {MEMBERS} members, {RATE} messages a second; step 5 saves nothing"
     yield Table(title, ["server", "p50", "p99"], delays)
-
-
-def plot(runs):
-    return None

@@ -239,6 +239,7 @@ def test_patch_of_difficult_files_gives_the_other_step(made_up, tmp_path):
     assert result == files(made_up.folder / TWO)
 
 
+@pytest.mark.skipif(shutil.which("patch") is None, reason="no patch: install patch")
 def test_patch_can_be_read_by_patch(made_up, tmp_path):
     patch = made_up.run("diff", "3", "FILE=*")
     folder = shutil.copytree(made_up.folder / TWO, tmp_path / "result")

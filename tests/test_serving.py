@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 from urllib.request import urlopen
 
+import psutil
 import pytest
 from conftest import ROOT, wait_until
 
 
 def processes(port):
     """Return the ids of the processes that have this port in their command line."""
-    lines = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in lines.splitlines() if f":{port}" in line]
+    running = psutil.process_iter(["cmdline"])
+    return [p.pid for p in running if f":{port}" in " ".join(p.info["cmdline"] or [])]
 
 
 def listens(port):

@@ -170,6 +170,8 @@ def run_site(folder):
     """Run a whole site with its files in that folder; give a Site. All of it ends at the end."""
     if NGINX is None:
         skip_or_fail("no nginx: install nginx")
+    if shutil.which("openssl") is None:
+        skip_or_fail("no openssl, which makes the certificate: install openssl")
     need_postgresql()
     with ExitStack() as running:
         site = Site(folder, running.enter_context(run_postgresql()))

@@ -61,13 +61,6 @@ class Processes:
             threading.Thread(target=copy_lines, args=(process.stdout, label), daemon=True).start()
         return process
 
-    def finish(self, name):
-        """Wait for the end of that process; return whether it ended by itself, and well."""
-        self.wait_until(lambda: False)
-        if self.stopped:
-            return False
-        return self.running.pop(name).returncode == 0
-
     def ended(self):
         """Return the name of a process that has ended, None while all of them run."""
         return next((name for name, it in self.running.items() if it.poll() is not None), None)

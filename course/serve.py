@@ -10,7 +10,7 @@ from course.processes import Processes
 from course.redis import is_free, start_redis
 from course.steps import needs_redis
 
-PREPARE = Path(__file__).with_name("prepare.py")
+PREPARED = Path(__file__).with_name("prepared.py")
 
 
 def serve(step, command):
@@ -27,16 +27,15 @@ def serve(step, command):
     check_redis_url(command)
     ensure("course")
     with Processes() as processes:
-        processes.start("The preparation", [PYTHON, PREPARE], step)
-        if not processes.finish("The preparation"):
-            return 1
-        check_ports(ports, command)  # again: somebody may have been quicker
         redis_url, origin = find_redis(processes) if redis else (None, None)
         variables = {"REDIS_URL": redis_url} if redis else {}
         for port in ports:
-            runserver = [PYTHON, "manage.py", "runserver", f"127.0.0.1:{port}"]
+            manage = PREPARED if port == first else "manage.py"
+            runserver = [PYTHON, manage, "runserver", f"127.0.0.1:{port}"]
             label = str(port) if servers > 1 else None
             processes.start(f"The server on port {port}", runserver, step, label, **variables)
+            if not processes.wait_until(lambda: listens(first)):  # it prepares what all need
+                break
         if processes.wait_until(lambda: all(map(listens, ports))):
             print(greeting(step, ports, redis and f"{redis_url} ({origin})"), flush=True)
         processes.wait_until(lambda: False)

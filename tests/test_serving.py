@@ -105,6 +105,17 @@ def test_end_of_one_server_ends_all_of_it(serve, port):
     assert not listens(redis)
 
 
+def test_step_that_can_not_be_prepared_says_why_once(serve, port, tmp_path):
+    copy = copy_of_the_course(tmp_path / "copy")
+    with (copy / "step05_redis" / "chat" / "models.py").open("a") as models:
+        models.write("import nothing\n")
+    served = serve("step", "5", f"PORT={port}", cwd=copy)
+    assert served.process.wait(60) != 0
+    assert served.output().count("No module named 'nothing'") == 1
+    assert f"The server on port {port} has ended" in served.output()
+    assert f"{port + 1}" not in served.output()
+
+
 def test_busy_port_gets_one_line_that_names_another(make, port):
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))

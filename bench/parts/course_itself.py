@@ -32,9 +32,11 @@ def jobs(full):
     for number in range(3 if full else 1):
         if full and not number:
             yield measure_cold
-        yield partial(measure_step, WARM, ["-m", "course", "step", "1"], ROOT)
-        runserver = ["manage.py", "runserver", "127.0.0.1:{port}"]
-        yield partial(measure_step, BARE, runserver, STEPS[1])
+        for _ in range(3):
+            make = ["make", f"PYTHON={PYTHON}", "step", "1", "PORT={port}"]
+            yield partial(measure_step, WARM, make, ROOT)
+            runserver = [PYTHON, "manage.py", "runserver", "127.0.0.1:{port}"]
+            yield partial(measure_step, BARE, runserver, STEPS[1])
         for step in STEPS.values():
             yield partial(measure_command, f"{step.name}: collected", step)
     if full:
@@ -49,14 +51,14 @@ def measure_cold():
                 file = Path(folder, name)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, file)
-        return measure_step(COLD, ["-m", "course", "step", "1"], folder, "python3")
+        return measure_step(COLD, ["make", "step", "1", "PORT={port}"], folder)
 
 
-def measure_step(name, command, folder, python=PYTHON):
-    """Run a command that serves on PORT; return the seconds until it answers."""
+def measure_step(name, command, folder):
+    """Run a command that serves on {port}; return the seconds until it answers."""
     port = any_free_port()
     begun = time.perf_counter()
-    with running([python, *(word.format(port=port) for word in command)], folder, port) as process:
+    with running([str(word).format(port=port) for word in command], folder) as process:
         while True:
             try:
                 urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=PATIENCE).close()
@@ -74,11 +76,11 @@ def run_of(name, begun):
 
 
 @contextmanager
-def running(command, folder, port):
+def running(command, folder):
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env=clean_environ(PORT=str(port)),
+        env=clean_environ(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -10,14 +10,14 @@ import os
 import runpy
 import sys
 
+import django
+from django.core.management import call_command
+
 MANAGE = "manage.py"
 
 sys.path[0] = os.getcwd()
 sys.argv[0] = MANAGE  # the auto-reloader starts it again, without the preparation
 os.environ["DJANGO_SETTINGS_MODULE"] = "mychannels.settings"
-
-import django
-from django.core.management import call_command
 
 django.setup()
 # Two that start at the same time would both create the same tables.

@@ -13,8 +13,9 @@ from channels.layers import get_channel_layer
 from django import db
 from redis.exceptions import RedisError
 
-from chat.access import sessions_in
+from chat.access import still_allowed
 from chat.frames import FORBIDDEN, UNAVAILABLE
+from chat.models import Room
 
 from .bell import BELL_PAUSE, BELL_TIMEOUT, LOOK_EVERY, Bell, ring
 from .models import Alert
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 100  # alerts that are read at once
 KEPT = 200  # alerts that a feed keeps for its sockets
+ROOMS_AT_ONCE = 20  # that are asked about at once: what is to be saved waits so long
 
 
 async def load_frames(room, after):
@@ -36,10 +38,22 @@ def as_pair(alert):
     return alert.seq, json.dumps(alert.as_frame())
 
 
+def ask_about(places):
+    """Return which of the places may be kept, and the last numbers of their rooms by their ids."""
+    rooms = Room.objects.filter(pk__in={room_id for _, room_id in places})
+    return still_allowed(places), dict(rooms.values_list("pk", "last_seq"))
+
+
+def close(socket, code):
+    """Close a socket without waiting for a client that perhaps doesn't read."""
+    socket.closing = asyncio.create_task(socket.close(code))
+
+
 class RoomFeed:
     """Saves what the sockets of a room say, reads what others say, and wakes the sockets."""
 
     of_room = {}  # the feeds of this process, by the id of their room
+    watching = None  # the task that watches over all of them
 
     @classmethod
     def join(cls, room, socket):
@@ -52,6 +66,8 @@ class RoomFeed:
         if feed is None:
             feed = cls.of_room[room.pk] = cls(room)
         feed.sockets.add(socket)
+        if cls.watching is None or cls.watching.done():
+            cls.watching = asyncio.create_task(cls.watch())
         return feed
 
     def leave(self, socket):
@@ -59,12 +75,23 @@ class RoomFeed:
         self.sockets.discard(socket)
         if not self.sockets:
             self.task.cancel()
-            if self.of_room.get(self.room.pk) is self:
-                del self.of_room[self.room.pk]
+            self.forget()
+
+    def forget(self):
+        """Let the next socket of the room have another feed."""
+        if self.of_room.get(self.room.pk) is self:
+            del self.of_room[self.room.pk]
+
+    def break_down(self):
+        """Give up, because of the exception that is being handled."""
+        logger.exception("The feed of room %s has broken, its sockets are closed", self.room.pk)
+        self.forget()
+        for socket in self.sockets:
+            close(socket, UNAVAILABLE)
 
     def __init__(self, room):
         self.room = room
-        self.seq = self.announced = room.last_seq
+        self.seq = self.announced = self.rung = room.last_seq
         self.frames = []  # the newest, without holes, up to self.seq
         self.sockets = set()
         self.news, self.unrung = asyncio.Event(), asyncio.Event()
@@ -85,7 +112,12 @@ class RoomFeed:
         """Save, in one transaction, all that came while the one before was under way."""
         async with self.transaction:
             drafts, self.drafts = self.drafts, []
-            return await database_sync_to_async(save_alerts)(self.room, drafts)
+            try:
+                return await database_sync_to_async(save_alerts)(self.room, drafts)
+            except Exception as error:
+                known = isinstance(error, db.Error)
+                logger.error("Messages can't be saved: %s", error, exc_info=not known)
+                raise
 
     def announce(self, alert):
         """Say that a socket of this process has saved that alert."""
@@ -116,41 +148,56 @@ class RoomFeed:
         self.channel = await self.layer.new_channel()
         try:
             async with asyncio.TaskGroup() as tasks:
-                for work in [self.watch(), self.look(), self.ring_bell(), self.hear_bell()]:
+                for work in [self.stay_in_group(), self.look(), self.ring_bell(), self.hear_bell()]:
                     tasks.create_task(work)
         except Exception:
-            logger.exception("The feed of room %s has broken, its sockets are closed", self.room.pk)
-            self.of_room.pop(self.room.pk, None)
-            for socket in list(self.sockets):
-                await socket.close(UNAVAILABLE)
+            self.break_down()
         finally:
+            if self.announced > self.rung:
+                await ring(self.room, self.announced)
             with suppress(RedisError, TimeoutError):
                 async with asyncio.timeout(BELL_TIMEOUT):
                     await self.layer.group_discard(self.room.group_name, self.channel)
 
-    async def watch(self):
-        """Do every LOOK_EVERY seconds what no bell tells of."""
-        while True:
-            await self.close_forbidden()
-            self.news.set()  # perhaps a bell got lost
-            await self.join_group()
+    @classmethod
+    async def watch(cls):
+        """Do every LOOK_EVERY seconds, for the feeds of all rooms, what no bell tells of."""
+        while cls.of_room:
             await asyncio.sleep(LOOK_EVERY)
+            feeds = list(cls.of_room.values())
+            for start in range(0, len(feeds), ROOMS_AT_ONCE):
+                some = feeds[start : start + ROOMS_AT_ONCE]
+                try:
+                    await cls.check(some)
+                except db.Error as error:
+                    logger.error("The database can't be read: %s", error)
+                except Exception:
+                    for feed in some:
+                        feed.break_down()
 
-    async def close_forbidden(self):
-        """Close the sockets whose sessions don't let anybody into the room any more."""
-        sockets = list(self.sockets)
-        keys = {socket.session_key for socket in sockets}
-        try:
-            allowed = await database_sync_to_async(sessions_in)(self.room, keys)
-        except db.Error as error:
-            logger.error("The database can't be read: %s", error)
-            return
-        for socket in sockets:
-            if socket.session_key not in allowed:
-                await socket.close(FORBIDDEN)
+    @staticmethod
+    async def check(feeds):
+        """Close the sockets that nobody may have any more; let feeds look whose bells got lost."""
+        sockets = {
+            socket: (socket.session_key, feed.room.pk) for feed in feeds for socket in feed.sockets
+        }
+        allowed, last_seqs = await database_sync_to_async(ask_about)(set(sockets.values()))
+        for socket, place in sockets.items():
+            if place not in allowed:
+                close(socket, FORBIDDEN)
+        for feed in feeds:
+            if last_seqs.get(feed.room.pk, 0) > feed.seq:
+                feed.news.set()
+
+    async def stay_in_group(self):
+        """Join the group of the room, again and again: Redis may have been emptied meanwhile."""
+        await self.join_group()
+        self.news.set()  # what was said until now has rung no bell here
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self.join_group()
 
     async def join_group(self):
-        """Join the group of the room, each time anew: Redis may have been emptied meanwhile."""
         try:
             async with asyncio.timeout(BELL_TIMEOUT):
                 await self.layer.group_add(self.room.group_name, self.channel)
@@ -173,7 +220,9 @@ class RoomFeed:
         """Tell the other processes what was announced; once for all that came meanwhile."""
         while await self.unrung.wait():
             self.unrung.clear()
-            await ring(self.room, self.announced)
+            seq = self.announced
+            await ring(self.room, seq)
+            self.rung = seq
             await asyncio.sleep(BELL_PAUSE)
 
     async def hear_bell(self):

@@ -24,19 +24,22 @@ def save_alert(room, user, content, client_id=None):
 def save_alerts(room, drafts):
     """Do what save_alert does for many drafts, its other arguments; save all of them or none."""
     room = Room.objects.select_for_update().get(pk=room.pk)  # one at a time: no number twice
+    client_ids = [client_id for _, _, client_id in drafts if client_id]
+    alerts = Alert.objects.filter(room=room, client_id__in=client_ids).select_related("user")
+    sent_before = {(alert.user_id, alert.client_id): alert for alert in alerts}
     saved = []
     for user, content, client_id in drafts:
-        alert = None
-        if client_id:
-            sent_before = Alert.objects.filter(room=room, user=user, client_id=client_id)
-            alert = sent_before.select_related("user").first()
+        alert = sent_before.get((user.pk, client_id))
         created = alert is None
         if created:
             room.last_seq += 1
-            alert = Alert.objects.create(
+            alert = Alert(
                 room=room, seq=room.last_seq, user=user, content=content, client_id=client_id
             )
+            if client_id:
+                sent_before[user.pk, client_id] = alert
         saved.append((alert, created))
+    Alert.objects.bulk_create([alert for alert, created in saved if created])
     room.save(update_fields=["last_seq"])
     return saved
 

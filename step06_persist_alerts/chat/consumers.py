@@ -3,6 +3,8 @@
 import asyncio
 import logging
 
+from channels.consumer import get_handler_name
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django import db
 from django.conf import settings
@@ -39,17 +41,19 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
     async def __call__(self, scope, receive, send):
         try:
             await super().__call__(scope, receive, send)
-        except (db.Error, Room.DoesNotExist) as error:
-            if self.feed is None:  # not accepted yet: to close would be to say "403" to a member
-                raise
-            logger.error("A socket is closed until its client comes back: %s", error)
-            await self.close(UNAVAILABLE)
         finally:
             if self.feed is not None:  # whatever ended the socket: nothing of it may stay
                 self.feed.leave(self)
                 self.sender.cancel()
             if self.has_place:
                 self.places.give_back(self.user.pk)
+
+    async def dispatch(self, message):
+        """Handle an event of ASGI, and don't go to the database's thread first, as Channels does.
+
+        There it would wait until the message before it is saved.
+        """
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self):
         self.user = self.scope["user"]
@@ -68,6 +72,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
             after = read_after(self.scope["query_string"], default=after)
         except FrameError as error:
             await self.send_json(error.as_frame())
+        self.saves = set()  # the tasks that save what was sent
         self.syncs = [after]
         self.wake = asyncio.Event()
         self.wake.set()
@@ -89,6 +94,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
                 raise FrameError("rate_limited", "Wait a second, then send it again.")
             await self.receive_json(read_frame(text_data))
         except FrameError as error:
+            await asyncio.gather(*self.saves)  # each frame is answered in its turn
             await self.send_json(error.as_frame())
 
     async def receive_json(self, content):
@@ -102,13 +108,23 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
             await self.receive_message(content)
 
     async def receive_message(self, content):
-        """Save a message, tell its sender so, and then everybody that there is something new."""
+        """Save a message, but don't wait for it: the next one can be in the same transaction."""
         message, client_id = read_message(content), read_client_id(content)
-        alert = await self.feed.save(self.user, message, client_id)
+        task = asyncio.create_task(self.save(message, client_id, content.get("client_id")))
+        self.saves.add(task)
+        task.add_done_callback(self.saves.discard)
+
+    async def save(self, message, client_id, client_id_as_sent):
+        """Save a message, tell its sender so, and then everybody that there is something new."""
+        try:
+            alert = await self.feed.save(self.user, message, client_id)
+        except Exception:  # the feed has logged it
+            await self.close(UNAVAILABLE)  # the client comes back and sends it again
+            return
         await self.send_json(
             {
                 "msg_type": settings.MSG_TYPE_ACK,
-                "client_id": content.get("client_id"),
+                "client_id": client_id_as_sent,
                 "seq": alert.seq,
             }
         )
@@ -127,7 +143,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
 
     async def replay(self, after):
         """Send every alert after that number, and then how far the client is now."""
-        await self.room.arefresh_from_db(fields=["last_seq"])
+        await database_sync_to_async(self.room.refresh_from_db)(fields=["last_seq"])
         self.seq = min(after, self.room.last_seq)
         await self.send_up_to(self.room.last_seq)
         await self.send_json({"msg_type": settings.MSG_TYPE_SYNCED, "seq": self.seq})
@@ -157,5 +173,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
             await super().close(code, reason)
 
     async def disconnect(self, code):
+        self.closed = True
         if self.feed is not None:  # called for refused sockets too
+            await asyncio.gather(*self.saves)
             logger.info("%r left %r (code %s)", str(self.user), str(self.room), code)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
 
 from alert.models import Alert
-from chat.access import sessions_in
+from chat.access import still_allowed
 
 from .sessions import session_of
 from .sockets import TIMEOUT
@@ -115,24 +115,24 @@ async def test_frame_after_the_end_of_access_is_not_saved(communicator, general,
 
 
 def test_session_of_a_member_is_in_the_room(session, general):
-    assert sessions_in(general, {session}) == {session}
+    assert still_allowed({(session, general.pk)}) == {(session, general.pk)}
 
 
 def test_session_of_a_non_member_is_not_in_the_room(session, workshop):
-    assert sessions_in(workshop, {session}) == set()
+    assert still_allowed({(session, workshop.pk)}) == set()
 
 
 @pytest.mark.parametrize("way_out", WAYS_OUT)
 def test_session_is_not_in_the_room_any_more(session, general, bob, way_out):
     way_out(bob, general)
-    assert sessions_in(general, {session}) == set()
+    assert still_allowed({(session, general.pk)}) == set()
 
 
 def test_session_without_a_user_is_not_in_the_room(demo, client, general):
     anonymous = client.session
     anonymous["theme"] = "dark"
     anonymous.save()
-    assert sessions_in(general, {anonymous.session_key}) == set()
+    assert still_allowed({(anonymous.session_key, general.pk)}) == set()
 
 
 def test_session_that_has_followed_a_change_of_password_is_in_the_room(demo, client, general, bob):
@@ -142,13 +142,16 @@ def test_session_that_has_followed_a_change_of_password_is_in_the_room(demo, cli
     change_password(bob, general)
     update_session_auth_hash(request, bob)
     request.session.save()
-    key = request.session.session_key
-    assert sessions_in(general, {key}) == {key}
+    place = request.session.session_key, general.pk
+    assert still_allowed({place}) == {place}
 
 
-def test_sessions_of_all_sockets_are_looked_up_by_two_queries(
-    demo, general, django_assert_num_queries
+def test_sessions_of_all_rooms_are_looked_up_by_three_queries(
+    demo, general, workshop, django_assert_num_queries
 ):
-    keys = {session_of("alice") for _ in range(10)} | {session_of("bob") for _ in range(10)}
-    with django_assert_num_queries(2):
-        assert sessions_in(general, keys) == keys
+    alice, bob, carol = ({session_of(name) for _ in range(5)} for name in ["alice", "bob", "carol"])
+    places = {(key, room.pk) for key in alice | bob | carol for room in [general, workshop]}
+    with django_assert_num_queries(3):
+        allowed = still_allowed(places)
+    assert {key for key, room_id in allowed if room_id == general.pk} == alice | bob
+    assert {key for key, room_id in allowed if room_id == workshop.pk} == alice | carol

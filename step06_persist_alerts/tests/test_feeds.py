@@ -14,6 +14,7 @@ from redis import Redis
 from alert import feeds
 from alert.feeds import RoomFeed
 from alert.posting import post_alert, save_alert
+from chat.consumers import ChatConsumer
 from mychannels.routing import application
 
 from .servers import wait_until
@@ -158,6 +159,30 @@ async def test_messages_that_wait_are_saved_in_one_transaction(
     ]
 
 
+async def test_messages_of_one_socket_share_a_transaction(communicator, general, slow_save):
+    await communicator.send_json_to({"message": "one"})
+    assert await asyncio.to_thread(slow_save.begun.wait, TIMEOUT)
+    for text in ["two", "three"]:
+        await communicator.send_json_to({"message": text})
+    feed = RoomFeed.of_room[general.pk]
+    await asyncio.to_thread(wait_until, lambda: len(feed.drafts) == 2)
+    slow_save.go_on.set()
+    frames = [await communicator.receive_json_from(TIMEOUT) for _ in range(6)]
+    assert slow_save.batches == [["one"], ["two", "three"]]
+    for msg_type in ["ack", "message"]:
+        assert [f["seq"] for f in frames if f["msg_type"] == msg_type] == [1, 2, 3]
+
+
+async def test_bad_frame_is_answered_after_the_message_before_it(communicator, slow_save):
+    await communicator.send_json_to({"message": "good"})
+    await communicator.send_json_to({"message": ""})
+    assert await asyncio.to_thread(slow_save.begun.wait, TIMEOUT)
+    slow_save.go_on.set()
+    frames = [await communicator.receive_json_from(TIMEOUT) for _ in range(3)]
+    answers = [frame["msg_type"] for frame in frames if frame["msg_type"] != "message"]
+    assert answers == ["ack", "error"]
+
+
 async def test_message_is_saved_although_the_one_it_is_saved_with_is_not_wanted_any_more(
     communicator, general, alice, slow_save
 ):
@@ -227,14 +252,46 @@ async def test_sockets_of_a_room_share_one_feed(communicator, headers, general, 
     assert len(feed.sockets) == 1
 
 
-async def test_message_is_announced_to_the_feeds_of_other_processes(communicator, general):
+@pytest_asyncio.fixture
+async def next_bell(general):
+    """A coroutine function that returns the next event that the group of General gets."""
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add(general.group_name, channel)
+
+    async def receive():
+        async with asyncio.timeout(TIMEOUT):
+            return await layer.receive(channel)
+
+    return receive
+
+
+async def test_message_is_announced_to_the_feeds_of_other_processes(communicator, next_bell):
     await communicator.send_json_to({"message": "hi"})
-    async with asyncio.timeout(TIMEOUT):
-        event = await layer.receive(channel)
-    assert event == {"type": "room_bell", "seq": 1}
+    assert await next_bell() == {"type": "room_bell", "seq": 1}
+
+
+async def test_bell_that_has_to_wait_is_rung_when_the_last_socket_leaves(
+    communicator, next_bell, monkeypatch
+):
+    monkeypatch.setattr(feeds, "BELL_PAUSE", HOUR)
+    await say(communicator, "one")
+    assert (await next_bell())["seq"] == 1
+    await say(communicator, "two")
+    await communicator.disconnect(timeout=TIMEOUT)
+    assert (await next_bell())["seq"] == 2
+
+
+async def test_message_of_a_socket_that_leaves_is_saved_and_announced(
+    communicator, next_bell, slow_save
+):
+    await communicator.send_json_to({"message": "bye"})
+    assert await asyncio.to_thread(slow_save.begun.wait, TIMEOUT)
+    leaving = asyncio.create_task(communicator.disconnect(timeout=TIMEOUT))
+    await asyncio.sleep(0)  # so that it leaves
+    slow_save.go_on.set()
+    await leaving
+    assert (await next_bell())["seq"] == 1
 
 
 async def test_messages_while_the_bell_rings_are_announced_together(
@@ -287,6 +344,117 @@ async def test_message_reaches_the_sockets_of_its_process_without_redis(settled,
     assert await say(settled, "two") == [("ack", 2), ("message", 2)]
 
 
+@pytest_asyncio.fixture
+async def elsewhere(headers, workshop):
+    """Alice's connection to the consumer of Workshop."""
+    path = f"/ws/chat/room/{workshop.pk}"
+    communicator = WebsocketCommunicator(application, path, headers("alice"))
+    await communicator.connect(TIMEOUT)
+    await communicator.receive_json_from(TIMEOUT)
+    yield communicator
+    await communicator.disconnect(timeout=TIMEOUT)
+
+
+class Looks:
+    """Stands for ask_about, and keeps the ids of the rooms that it was asked about."""
+
+    def __init__(self):
+        self.ask_about, self.of_rooms = feeds.ask_about, []
+        self.failing = {}  # what it raises for rooms, by their ids
+
+    def __call__(self, places):
+        rooms = {room_id for _, room_id in places}
+        self.of_rooms.append(rooms)
+        for room_id in rooms & self.failing.keys():
+            raise self.failing[room_id]
+        return self.ask_about(places)
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    looks = Looks()
+    monkeypatch.setattr(feeds, "ask_about", looks)
+    monkeypatch.setattr(feeds, "LOOK_EVERY", 0.01)
+    return looks
+
+
+async def test_all_rooms_are_looked_after_together(
+    looks, communicator, elsewhere, general, workshop
+):
+    await asyncio.to_thread(wait_until, lambda: {general.pk, workshop.pk} in looks.of_rooms)
+
+
+async def test_rooms_that_are_too_many_for_one_look_get_another(
+    looks, communicator, elsewhere, general, workshop, alice, monkeypatch
+):
+    monkeypatch.setattr(feeds, "ROOMS_AT_ONCE", 1)
+    looks.of_rooms.clear()
+    for room, socket in [(general, communicator), (workshop, elsewhere)]:
+        await sync_to_async(save_alert)(room, alice, "no bell")
+        assert (await socket.receive_json_from(TIMEOUT))["message"] == "no bell"
+    assert max(map(len, looks.of_rooms)) == 1
+
+
+async def test_feeds_are_looked_after_again_when_the_database_is_back(
+    looks, communicator, general, alice
+):
+    looks.failing = {general.pk: OperationalError("database is locked")}
+    looks.of_rooms.clear()
+    await asyncio.to_thread(wait_until, lambda: len(looks.of_rooms) > 1)
+    looks.failing = {}
+    await sync_to_async(save_alert)(general, alice, "no bell")
+    assert (await communicator.receive_json_from(TIMEOUT))["message"] == "no bell"
+
+
+async def test_feeds_that_cannot_be_looked_after_break_down_and_the_others_go_on(
+    looks, communicator, elsewhere, general, workshop, alice, monkeypatch
+):
+    monkeypatch.setattr(feeds, "ROOMS_AT_ONCE", 1)
+    looks.failing = {general.pk: RuntimeError("something nobody has thought of")}
+    assert await communicator.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4503}
+    await sync_to_async(save_alert)(workshop, alice, "no bell")
+    assert (await elsewhere.receive_json_from(TIMEOUT))["message"] == "no bell"
+
+
+async def test_feeds_are_looked_after_although_one_socket_cannot_be_closed(
+    looks, communicator, elsewhere, general, workshop, alice, monkeypatch
+):
+    close, closing = ChatConsumer.close, asyncio.Event()
+
+    async def wait_for_a_client_that_does_not_read(self, *args):
+        if self.room == general:
+            closing.set()
+            await asyncio.Event().wait()
+        await close(self, *args)
+
+    monkeypatch.setattr(ChatConsumer, "close", wait_for_a_client_that_does_not_read)
+    for room, until in [(general, closing.wait), (workshop, elsewhere.receive_output)]:
+        await room.users.aremove(alice)
+        async with asyncio.timeout(TIMEOUT):
+            closed = await until()
+    assert closed == {"type": "websocket.close", "code": 4403}
+
+
+async def test_what_was_said_before_a_feed_is_in_its_group_is_not_missed(
+    headers, general, alice, monkeypatch
+):
+    layer = get_channel_layer()
+    group_add = layer.group_add
+
+    async def add_late(*args):
+        await sync_to_async(save_alert)(general, alice, "no bell")
+        await group_add(*args)
+
+    monkeypatch.setattr(layer, "group_add", add_late)
+    monkeypatch.setattr(feeds, "LOOK_EVERY", HOUR)
+    path = f"/ws/chat/room/{general.pk}"
+    communicator = WebsocketCommunicator(application, path, headers("alice"))
+    await communicator.connect(TIMEOUT)
+    frames = [await communicator.receive_json_from(TIMEOUT) for _ in range(2)]
+    assert sorted(frame["msg_type"] for frame in frames) == ["message", "synced"]
+    await communicator.disconnect(timeout=TIMEOUT)
+
+
 async def test_feed_that_breaks_closes_its_sockets_and_the_next_has_a_new_one(
     communicator, headers, general, monkeypatch
 ):
@@ -294,7 +462,8 @@ async def test_feed_that_breaks_closes_its_sockets_and_the_next_has_a_new_one(
         raise RuntimeError("something nobody has thought of")
 
     broken = RoomFeed.of_room[general.pk]
-    monkeypatch.setattr(feeds, "sessions_in", break_down)
+    monkeypatch.setattr(feeds, "load_frames", break_down)
+    broken.news.set()
     assert await communicator.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4503}
     monkeypatch.undo()
     other = WebsocketCommunicator(application, f"/ws/chat/room/{general.pk}", headers("alice"))

@@ -4,6 +4,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from alert.models import Alert
 from alert.posting import save_alert, save_alerts
@@ -60,6 +61,16 @@ def test_many_alerts_are_numbered_in_their_order(general, alice):
     ]
     assert [alert.content for alert in Alert.objects.order_by("seq")] == ["one", "two", "three"]
     assert save_alert(general, alice, "next")[0].seq == 4
+
+
+def test_many_alerts_take_as_many_queries_as_one(general, alice):
+    taken = set()
+    for count in [1, 30]:
+        drafts = [(alice, "hi", uuid4()) for _ in range(count)]
+        with CaptureQueriesContext(connection) as queries:
+            save_alerts(general, drafts)
+        taken.add(len(queries))
+    assert len(taken) == 1
 
 
 def test_many_alerts_are_saved_all_or_none(general, alice):

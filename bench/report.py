@@ -57,8 +57,9 @@ def section(name, part, result):
     yield f"### {part.TITLE}\n"
     yield part.NOTE
     yield (
-        f"\nMeasured on {result['date']}, on {machine['cores']} cores and {machine['memory_gib']} "
-        f"GiB, with Python {machine['python']}, {versions}. {result['limits']}."
+        f"\nMeasured on {result['date']}, on {machine['cores']} cores ({machine['processor']}) and "
+        f"{machine['memory_gib']} GiB, with Python {machine['python']}, {versions}. "
+        f"{result['limits']}."
     )
     if incomplete := name_incomplete(result["runs"]):
         yield f"\n{incomplete}"

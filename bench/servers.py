@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -286,8 +287,19 @@ def machine():
     wanted |= {"python-socketio", "starlette", "picows", "redis", "twisted", "psycopg"}
     found = {p["name"].lower(): p["version"] for p in json.loads(versions.stdout)}
     return {
+        "processor": find_processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "python": sys.version.split()[0],
         "versions": {name: found[name] for name in sorted(wanted & found.keys())},
     }
+
+
+def find_processor():
+    """Return the name of the processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -142,6 +142,7 @@ GOOD = {
     "seconds": 1,
     "problems": {},
     "cpu": {"server": 0.03, "redis": 0.003},
+    "memory": 60_000_000,
     "generator_cpu": 0.5,
     "delay": {"p50": 1, "p99": 2},
 }
@@ -154,7 +155,7 @@ def rows_of(part, *runs):
 def test_figures_are_those_of_the_runs():
     fast, at_rate = GOOD | {"seconds": 0.5}, GOOD | {"kind": "rate"}
     assert rows_of(fan_out, GOOD, fast, GOOD, at_rate) == [
-        ["x", "300", "300–600", "100.0", "10.0", "1.0", "2.0", ""]
+        ["x", "300", "300–600", "100.0", "10.0", "60", "1.0", "2.0", ""]
     ]
 
 
@@ -173,7 +174,7 @@ def test_incomplete_run_counts_for_no_figure():
 
 def test_server_without_a_complete_run_has_no_figures():
     bad = GOOD | {"problems": {"closed": 1}}
-    assert rows_of(fan_out, bad) == [["x", *[""] * 6, "incomplete"]]
+    assert rows_of(fan_out, bad) == [["x", *[""] * 7, "incomplete"]]
 
 
 def test_run_that_the_generator_has_limited_is_marked():

@@ -8,6 +8,7 @@ from bench.servers import TARGETS, available, generate, serve
 
 WINDOW = 10  # messages under way at a time
 RATE = 10  # messages a second, for the delays
+SECONDS = {"window": 2, "rate": 5}
 QUICK = [
     "step 6 on Daphne",
     "step 6 on uvicorn",
@@ -17,10 +18,11 @@ QUICK = [
 ]
 TITLE = "Fan-out: a message to many members"
 NOTE = (
-    "per second: deliveries. µs: CPU time of the server for a delivery; Redis: that of Redis. "
+    "per second: deliveries. µs: CPU time of the server for a delivery; Redis: that of Redis. MB: "
+    "the server's memory (USS) in the end. "
     f"p50, p99: delays in ms at {RATE} messages a second, where they were taken."
 )
-HEADINGS = ["server", "per second", "least–most", "µs", "Redis", "p50", "p99", ""]
+HEADINGS = ["server", "per second", "least–most", "µs", "Redis", "MB", "p50", "p99", ""]
 COLOURS = {"step": "#0b6e4f", "tutorial,": "#b23a48"}
 OTHER = "#7a7a7a"
 
@@ -41,7 +43,8 @@ def measure(name, rooms, members, kind, figure):
     """Let one member of each room send, with so many under way or at a rate; return the run."""
     with serve(name, rooms=rooms, members=members) as serving:
         plan = {"rooms": [serving.members(room, members) for room in range(rooms)]}
-        found = generate(serving, plan | {kind: figure, "warm_up": 0.5, "seconds": 2})
+        seconds = SECONDS[kind]
+        found = generate(serving, plan | {kind: figure, "warm_up": 0.5, "seconds": seconds})
     return found | {"server": name, "rooms": rooms, "members": members, "kind": kind}
 
 
@@ -62,6 +65,7 @@ def tables(runs):
                     *cells(mine, per_second),
                     middle(mine, microseconds),
                     middle(mine, lambda run: microseconds(run, "redis")),
+                    middle(mine, lambda run: run["memory"] / 1e6, "{:.0f}"),
                     middle(delays, lambda run: run["delay"]["p50"]),
                     middle(delays, lambda run: run["delay"]["p99"]),
                     remarks(mine),

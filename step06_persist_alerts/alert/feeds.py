@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 100  # alerts that are read at once
 KEPT = 200  # alerts that a feed keeps for its sockets
-ROOMS_AT_ONCE = 20  # that are asked about at once: what is to be saved waits so long
+ROOMS_AT_ONCE = 20  # that are looked after by the same queries: meanwhile nothing can be saved
 
 
 async def load_frames(room, after):
@@ -115,7 +115,7 @@ class RoomFeed:
             try:
                 return await database_sync_to_async(save_alerts)(self.room, drafts)
             except Exception as error:
-                known = isinstance(error, db.Error)
+                known = isinstance(error, (db.Error, Room.DoesNotExist))
                 logger.error("Messages can't be saved: %s", error, exc_info=not known)
                 raise
 

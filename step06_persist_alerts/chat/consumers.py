@@ -115,12 +115,13 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
         task.add_done_callback(self.saves.discard)
 
     async def save(self, message, client_id, client_id_as_sent):
-        """Save a message, tell its sender so, and then everybody that there is something new."""
+        """Save a message; say so to everybody, and to its sender, who may be gone by now."""
         try:
             alert = await self.feed.save(self.user, message, client_id)
         except Exception:  # the feed has logged it
             await self.close(UNAVAILABLE)  # the client comes back and sends it again
             return
+        self.feed.announce(alert)
         await self.send_json(
             {
                 "msg_type": settings.MSG_TYPE_ACK,
@@ -128,7 +129,6 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
                 "seq": alert.seq,
             }
         )
-        self.feed.announce(alert)
 
     async def send_news(self):
         """Send whatever the client lacks, as often as the feed or the client itself asks for it."""

@@ -294,6 +294,18 @@ async def test_message_of_a_socket_that_leaves_is_saved_and_announced(
     assert (await next_bell())["seq"] == 1
 
 
+async def test_message_is_announced_although_its_sender_cannot_be_told(
+    communicator, next_bell, monkeypatch
+):
+    async def fail(self, content):
+        raise OSError("the client is gone")  # as uvicorn does
+
+    monkeypatch.setattr(ChatConsumer, "send_json", fail)
+    await communicator.send_json_to({"message": "bye"})
+    assert (await next_bell())["seq"] == 1
+    await communicator.disconnect(timeout=TIMEOUT)
+
+
 async def test_messages_while_the_bell_rings_are_announced_together(
     communicator, general, monkeypatch
 ):

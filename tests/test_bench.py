@@ -223,6 +223,7 @@ def test_quick_results_are_kept_apart_and_what_is_lost_fails(monkeypatch, tmp_pa
     result = json.loads((tmp_path / "fan_out.json").read_text())
     assert result["runs"] == [GOOD | {"expected": 301}]
     assert result["machine"]["cores"] > 0
+    assert result["machine"]["processor"]
 
 
 def test_time_of_a_command_is_taken():

@@ -201,19 +201,24 @@ async def connect(load, rooms):
 
 
 async def settle(rooms):
-    """Send messages until everybody has got one, and then wait for all that is under way."""
+    """Send messages until everybody has got one, and then wait for all that is under way.
+
+    Returns how many clients have got none within PATIENCE.
+    """
     clients = [client for room in rooms for client in room.members]
-    async with asyncio.timeout(PATIENCE):
-        while not all(client.ready.is_set() for client in clients):
-            for room in rooms:
-                room.missing.clear()
-                room.say(0)
-            await asyncio.sleep(0.3)
-        await quiet(rooms)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while not all(client.ready.is_set() for client in clients):
+                for room in rooms:
+                    room.missing.clear()
+                    room.say(0)
+                await asyncio.sleep(0.3)
+            await quiet(rooms)
     for client in clients:
         client.last.clear()
     for room in rooms:
         room.load.problems.clear()
+    return sum(not client.ready.is_set() for client in clients)
 
 
 async def quiet(rooms):
@@ -293,7 +298,8 @@ async def run(plan, tell, hear):
         figures["expected"] = len(clients) * (missed or 1)
         figures["delivered"] = sum(c.replayed for c in clients) if missed else len(clients)
     else:
-        await settle(rooms)
+        if left_out := await settle(rooms):
+            load.problems["got no message"] = left_out
         await send_for(load, rooms, plan.get("warm_up", 1))
         await quiet(rooms)
         await asyncio.to_thread(tell, "begin")

@@ -13,7 +13,8 @@ TITLE = f"Growth: {SERVER}"
 NOTE = (
     "µs: CPU time of the servers for a delivery, with "
     f"{WINDOW} messages under way. Rooms have 10 members each, who are all connected, and in one "
-    f"room there is a message. History: ms until a client has the last {REPLAYED} messages."
+    f"room there is a message. History: {REPLAYS} clients get the last {REPLAYED} messages, one "
+    "after the other; ms: until one that connects has them all; µs: to connect is part of it."
 )
 
 

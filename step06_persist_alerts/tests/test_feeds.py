@@ -390,6 +390,12 @@ def looks(monkeypatch):
     return looks
 
 
+@pytest.fixture
+def one_by_one(looks, monkeypatch):
+    """Let each room have a look of its own; has to come before the sockets."""
+    monkeypatch.setattr(feeds, "ROOMS_AT_ONCE", 1)
+
+
 async def test_all_rooms_are_looked_after_together(
     looks, communicator, elsewhere, general, workshop
 ):
@@ -397,10 +403,8 @@ async def test_all_rooms_are_looked_after_together(
 
 
 async def test_rooms_that_are_too_many_for_one_look_get_another(
-    looks, communicator, elsewhere, general, workshop, alice, monkeypatch
+    looks, one_by_one, communicator, elsewhere, general, workshop, alice
 ):
-    monkeypatch.setattr(feeds, "ROOMS_AT_ONCE", 1)
-    looks.of_rooms.clear()
     for room, socket in [(general, communicator), (workshop, elsewhere)]:
         await sync_to_async(save_alert)(room, alice, "no bell")
         assert (await socket.receive_json_from(TIMEOUT))["message"] == "no bell"
@@ -419,9 +423,8 @@ async def test_feeds_are_looked_after_again_when_the_database_is_back(
 
 
 async def test_feeds_that_cannot_be_looked_after_break_down_and_the_others_go_on(
-    looks, communicator, elsewhere, general, workshop, alice, monkeypatch
+    looks, one_by_one, communicator, elsewhere, general, workshop, alice
 ):
-    monkeypatch.setattr(feeds, "ROOMS_AT_ONCE", 1)
     looks.failing = {general.pk: RuntimeError("something nobody has thought of")}
     assert await communicator.receive_output(TIMEOUT) == {"type": "websocket.close", "code": 4503}
     await sync_to_async(save_alert)(workshop, alice, "no bell")

@@ -36,7 +36,6 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
     places = Places()  # of the users, in this process
     has_place = closed = False
     feed = None
-    bytes_sent = 0
 
     async def __call__(self, scope, receive, send):
         try:
@@ -67,6 +66,7 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
         await self.accept()
         logger.info("%r joined %r", str(self.user), str(self.room))
         self.limit = TokenBucket(settings.FRAMES_PER_SECOND, settings.FRAMES_AT_ONCE)
+        self.bytes_left = settings.BYTES_PER_SOCKET
         after = max(0, self.room.last_seq - HISTORY)
         try:
             after = read_after(self.scope["query_string"], default=after)
@@ -161,9 +161,9 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
         """Send text, but not without end: no ASGI application sees whether its client reads."""
         if self.closed:
             return
-        await super().send(text_data)
-        self.bytes_sent += len(text_data)
-        if self.bytes_sent > settings.BYTES_PER_SOCKET:
+        await self.base_send({"type": "websocket.send", "text": text_data})
+        self.bytes_left -= len(text_data)
+        if self.bytes_left < 0:
             await self.close()  # the client comes back and says where it left off
 
     async def close(self, code=None, reason=None):

@@ -2,6 +2,7 @@ import asyncio
 import logging
 
 import pytest
+from channels.sessions import InstanceSessionWrapper
 from channels.testing import WebsocketCommunicator
 from django.db import OperationalError
 
@@ -50,6 +51,25 @@ async def test_message_comes_back_with_its_number_and_time(communicator, general
         "create_at": stored.create_at.isoformat(),
         "client_id": CLIENT_ID,
     }
+
+
+@pytest.fixture
+def session_is_asked(monkeypatch):
+    """Note in a list what is sent by way of Channels' session middleware."""
+    asked, send = [], InstanceSessionWrapper.send
+
+    async def note_and_send(self, event):
+        asked.append(event)
+        await send(self, event)
+
+    monkeypatch.setattr(InstanceSessionWrapper, "send", note_and_send)
+    return asked
+
+
+async def test_no_frame_asks_about_the_session(session_is_asked, communicator):
+    await communicator.send_json_to({"message": "hi"})
+    await receive(communicator, "message")
+    assert session_is_asked == []
 
 
 async def test_refused_user_neither_joins_nor_leaves_in_the_log(

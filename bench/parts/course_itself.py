@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -57,17 +58,27 @@ def measure_cold():
 
 def measure_step(name, command, folder):
     """Run a command that serves on {port}; return the seconds until it answers."""
-    port = any_free_port()
+    port = free_port()
     begun = time.perf_counter()
-    with running([str(word).format(port=port) for word in command], folder) as process:
+    command = [str(word).format(port=port) for word in command]
+    with tempfile.TemporaryFile("w+") as log, running(command, folder, log) as process:
         while True:
             try:
                 urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=PATIENCE).close()
                 return run_of(name, begun)
             except OSError:
                 if process.poll() is not None or time.perf_counter() - begun > PATIENCE:
-                    raise CourseError(f"{name} doesn't serve.") from None
+                    log.seek(0)
+                    raise CourseError(f"{name} doesn't serve: {log.read()[-500:]}") from None
                 time.sleep(0.01)
+
+
+def free_port():
+    """Return a port that is free as the next one is, which a second server takes."""
+    while True:
+        port = any_free_port()
+        with suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+            return port
 
 
 def run_of(name, begun):
@@ -77,13 +88,13 @@ def run_of(name, begun):
 
 
 @contextmanager
-def running(command, folder):
+def running(command, folder, log):
     process = subprocess.Popen(
         command,
         cwd=folder,
         env=clean_environ(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     try:

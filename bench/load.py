@@ -59,6 +59,7 @@ class Client(picows.WSListener):
         self.load, self.room = load, room
         self.ready, self.closed, self.synced = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.replayed = 0
+        self.lost = ""  # how, if the server has closed it
         self.last = {}  # the number of the newest message, by sender
         self.number = 0
 
@@ -67,12 +68,13 @@ class Client(picows.WSListener):
 
     def on_ws_disconnected(self, transport):
         if not self.closed.is_set():
-            self.load.problems["closed"] += 1
+            self.lost = self.lost or "closed"
 
     def on_ws_frame(self, transport, frame):
         if frame.msg_type is not picows.WSMsgType.TEXT:
             if frame.msg_type is picows.WSMsgType.CLOSE:
-                self.load.problems[f"closed with {frame.get_close_code()}"] += 1
+                self.lost = f"closed with {frame.get_close_code()}"
+                transport.disconnect()
             return
         payload = frame.get_payload_as_bytes()
         found = MESSAGE.search(payload)
@@ -117,18 +119,25 @@ class Client(picows.WSListener):
             frame["client_id"] = str(client_id)
         self.transport.send(picows.WSMsgType.TEXT, json.dumps(frame).encode())
 
-    def greet(self):
+    async def greet(self):
         """Do what has to be done before messages."""
 
 
 class SocketIO(Client):
     """The same in the protocol of Socket.IO, over WebSocket from the start."""
 
-    def greet(self):
+    def __init__(self, load, room):
+        super().__init__(load, room)
+        self.greeted = asyncio.Event()
+
+    async def greet(self):
         self.transport.send(picows.WSMsgType.TEXT, b"40")
+        await self.greeted.wait()  # who sends something before that is closed
 
     def hear(self, payload):
-        if payload == b"2":  # are you there?
+        if payload.startswith(b"40"):
+            self.greeted.set()
+        elif payload == b"2":  # are you there?
             self.transport.send(picows.WSMsgType.TEXT, b"3")
 
     def send(self, text, client_id):
@@ -182,7 +191,7 @@ async def connect(load, rooms):
                 extra_headers=headers,
                 websocket_handshake_timeout=OPENING,
             )
-            client.greet()
+            await client.greet()
             if plan.get("missed"):
                 await client.synced.wait()
         return client
@@ -265,11 +274,13 @@ async def send_for(load, rooms, seconds):
 
 
 def count_bytes(clients):
-    """Return how many bytes the sockets have carried, both ways; None where TCP doesn't say."""
+    """Return how many bytes the open sockets have carried, both ways; None where TCP can't say."""
     if not hasattr(socket, "TCP_INFO"):
         return None
     total = 0
     for client in clients:
+        if client.lost:
+            continue
         number = client.transport.underlying_transport.get_extra_info("socket").fileno()
         with socket.socket(fileno=os.dup(number)) as same:
             info = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES.size)
@@ -322,6 +333,7 @@ async def run(plan, tell, hear):
         }
     await asyncio.to_thread(tell, "end")
     await asyncio.to_thread(hear)
+    load.problems.update(client.lost for client in clients if client.lost)
     for client in clients:
         client.closed.set()
         client.transport.disconnect()

@@ -85,6 +85,15 @@ def test_member_that_gets_nothing_is_reported(monkeypatch):
     assert not is_complete(figures)
 
 
+def test_member_that_is_closed_is_reported(monkeypatch):
+    program = LOSSY.replace("TIMES", "1").replace("count += 1", "await members[-1].close()")
+    monkeypatch.setitem(TARGETS, "closing", Target((sys.executable, "-c", program, "{port}")))
+    monkeypatch.setattr("bench.servers.LOAD", ["-m", "bench.load", "1"])
+    figures = measure("closing")
+    assert figures["problems"]["closed with 1000"] == 1
+    assert not is_complete(figures)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts the bytes of a socket")
 def test_bytes_of_sockets_are_counted_with_what_clients_send():
     figures = measure("bare websockets", members=1, window=None, rate=50)

@@ -90,7 +90,8 @@ def draw(plot, file):
         figure, axes = pyplot.subplots(figsize=(8, 4))
         for name, points in plot["lines"].items():
             axes.plot(*zip(*sorted(points), strict=True), marker="o", label=name)
-        axes.set(xscale="log", ylabel=plot["label"], ylim=(0, None))
+        axes.set(xscale="log", xlabel="how many", ylabel=plot["label"], ylim=(0, None))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.legend()
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
@@ -105,4 +106,4 @@ def draw_bars(axes, bars):
         [high - m for high, m in zip(high, middle, strict=True)],
     ]
     axes.barh(names, middle, xerr=spreads, color=colours, error_kw={"linewidth": 1})
-    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")

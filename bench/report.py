@@ -91,8 +91,8 @@ def draw(plot, file):
         for name, points in plot["lines"].items():
             axes.plot(*zip(*sorted(points), strict=True), marker="o", label=name)
         axes.set(xscale="log", xlabel="how many", ylabel=plot["label"], ylim=(0, None))
-        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.legend()
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
     figure.savefig(file, metadata={"Date": None}, bbox_inches="tight")
@@ -106,4 +106,3 @@ def draw_bars(axes, bars):
         [high - m for high, m in zip(high, middle, strict=True)],
     ]
     axes.barh(names, middle, xerr=spreads, color=colours, error_kw={"linewidth": 1})
-    axes.xaxis.set_major_formatter("{x:,.0f}")

@@ -1,4 +1,4 @@
-"""Alerts the AJAX way: the page posts one, and asks again and again for new ones."""
+"""Alerts the AJAX way: the page posts them, and polls for new ones."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import JsonResponse
@@ -13,7 +13,7 @@ PAGE_SIZE = 100
 @require_POST
 @login_required
 def create(request):
-    """Save `content` as an alert of the signed-in user: 201 and its JSON, or 400 and the reason."""
+    """Save `content` as an alert by the signed-in user: 201 and its JSON, or 400 and the reason."""
     form = AlertForm(request.POST, instance=Alert(user=request.user))
     if not form.is_valid():
         return bad_request(form)
@@ -23,12 +23,12 @@ def create(request):
 @require_GET
 @login_required
 def latest(request):
-    """Answer with the alerts after the number `after`, oldest first, at most PAGE_SIZE."""
-    form = AfterForm(request.GET)
+    """Return the alerts with an id above `after`, oldest first, at most PAGE_SIZE."""
+    form = AfterForm({"after": 0} | request.GET.dict())
     if not form.is_valid():
         return bad_request(form)
-    after = form.cleaned_data["after"] or 0
-    alerts = Alert.objects.filter(pk__gt=after).select_related("user").order_by("pk")
+    alerts = Alert.objects.filter(pk__gt=form.cleaned_data["after"])
+    alerts = alerts.select_related("user").order_by("pk")
     return JsonResponse({"alerts": [alert.as_dict() for alert in alerts[:PAGE_SIZE]]})
 
 

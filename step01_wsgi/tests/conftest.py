@@ -43,9 +43,15 @@ def signed_in(demo, client, alice):
 
 
 @pytest.fixture(scope="session")
-def server(django_db_setup, django_db_blocker, tmp_path_factory):
+def server_log(tmp_path_factory):
+    """The path of what the server process has logged."""
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="session")
+def server(django_db_setup, django_db_blocker, server_log):
     """The address of a real server process that serves the database of the tests."""
-    with django_db_blocker.unblock(), run_server(tmp_path_factory.mktemp("server") / "log") as url:
+    with django_db_blocker.unblock(), run_server(server_log) as url:
         yield url
 
 

@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
+from alert.forms import AlertForm
 from alert.models import Alert
 
 
@@ -54,13 +55,27 @@ def test_post_ignores_a_user_in_the_form(signed_in, alice):
 
 
 @pytest.mark.parametrize(
-    "form", [{}, {"content": ""}, {"content": " \t\n"}, {"content": "x" * 201}]
+    "form",
+    [{}, {"content": ""}, {"content": " \t\n"}, {"content": "x" * 201}, {"content": "a\x00"}],
 )
 def test_post_without_usable_content_is_refused_with_a_message(signed_in, form):
     response = signed_in.post("/alert/", form)
     assert response.status_code == 400
     assert response.json()["message"].startswith("content: ")
     assert not Alert.objects.exists()
+
+
+def test_post_of_blanks_is_answered_in_plain_words(signed_in):
+    message = signed_in.post("/alert/", {"content": " "}).json()["message"]
+    assert message == "content: Write something first."
+
+
+def test_lone_surrogates_are_refused():
+    assert AlertForm({"content": "a\ud83d"}).errors.keys() == {"content"}
+
+
+def test_post_keeps_the_spaces_around_the_content(signed_in):
+    assert signed_in.post("/alert/", {"content": " hi "}).json()["content"] == " hi "
 
 
 def test_post_of_200_characters_is_saved(signed_in):
@@ -103,7 +118,7 @@ def test_latest_has_at_most_100_alerts(signed_in, alice):
     assert contents(latest(signed_in)) == [f"{n}" for n in range(100)]
 
 
-@pytest.mark.parametrize("after", ["-1", "abc", "1.5", str(2**63)])
+@pytest.mark.parametrize("after", ["", "-1", "abc", "1.5", str(2**63)])
 def test_latest_after_something_else_is_refused_with_a_message(signed_in, after):
     response = latest(signed_in, after=after)
     assert response.status_code == 400

@@ -3,40 +3,45 @@
 import json
 import logging
 
-from channels.generic.websocket import WebsocketConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
 
-from .frames import FrameError, read_frame, read_message
+from .frames import FrameError, parse_frame, parse_message
 
 logger = logging.getLogger(__name__)
 
 
-class ChatConsumer(WebsocketConsumer):
-    """Send every message of a member of the room back to the socket that it came from."""
+class ChatConsumer(AsyncWebsocketConsumer):
+    """Echo what a member of the room sends."""
 
-    def connect(self):
+    async def connect(self):
         self.user = self.scope["user"]
-        self.room = self.get_room()
+        self.room = await self.get_room()
         if self.room is None:
-            self.close()  # not accepted yet: the client gets HTTP 403
+            await self.close()  # before accept(): the client gets HTTP 403
             return
-        self.accept()
+        await self.accept()
         logger.info("%r joined %r", str(self.user), str(self.room))
 
-    def get_room(self):
-        """Return the room of the address if the user may be in it, else None."""
+    async def get_room(self):
+        """Return the room in the URL if the user is a member, else None."""
         if not self.user.is_authenticated:
             return None
         room_id = self.scope["url_route"]["kwargs"]["room_id"]
-        return self.user.rooms_joined.filter(pk=room_id).first()
+        return await self.user.rooms_joined.filter(pk=room_id).afirst()
 
-    def receive(self, text_data=None, bytes_data=None):
+    async def receive(self, text_data=None, bytes_data=None):
         try:
-            message = read_message(read_frame(text_data))
+            await self.receive_message(parse_frame(text_data))
         except FrameError as error:
-            self.send(text_data=json.dumps(error.as_frame()))
-            return
-        self.send(text_data=json.dumps({"message": message}))
+            await self.send_frame(error.as_frame())
 
-    def disconnect(self, code):
-        if self.room is not None:  # called for refused sockets too
+    async def receive_message(self, frame):
+        await self.send_frame({"message": parse_message(frame)})
+
+    async def send_frame(self, frame):
+        """Send a frame, a dict, as JSON."""
+        await self.send(text_data=json.dumps(frame))
+
+    async def disconnect(self, code):
+        if self.room is not None:  # Channels calls this for refused sockets too
             logger.info("%r left %r (code %s)", str(self.user), str(self.room), code)

@@ -95,5 +95,3 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "loggers": {"chat": {"handlers": ["console"], "level": "INFO", "propagate": False}},
 }
-
-MSG_TYPE_ERROR = "error"

@@ -1,13 +1,25 @@
 """Alerts: short messages that a user leaves for the others."""
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django.db import models
 
 
 class Alert(models.Model):
     """What a user has said, and when."""
 
-    content = models.CharField(max_length=200)
+    content = models.CharField(
+        max_length=200,
+        error_messages={"blank": "Write something first."},
+        validators=[
+            RegexValidator(r"\S", code="blank"),
+            RegexValidator(
+                r"[\x00\ud800-\udfff]",  # some databases reject them
+                "Leave out NUL characters and lone surrogates.",
+                inverse_match=True,
+            ),
+        ],
+    )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     create_at = models.DateTimeField(auto_now_add=True)
 

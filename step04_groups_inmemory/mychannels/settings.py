@@ -101,7 +101,3 @@ CHANNEL_LAYERS = {
         "BACKEND": "channels.layers.InMemoryChannelLayer",
     },
 }
-
-MSG_TYPE_ERROR = "error"
-MSG_TYPE_MESSAGE = "message"
-MSG_TYPE_NOTICE = "notice"

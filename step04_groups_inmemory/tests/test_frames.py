@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from chat.frames import FrameError, read_frame, read_message
+from chat.frames import FrameError, parse_frame, parse_message
 
 
 def refused(text_data):
     """Return the code of the error that the text of a frame gets."""
     with pytest.raises(FrameError) as error:
-        read_message(read_frame(text_data))
+        parse_message(parse_frame(text_data))
     return error.value.code
 
 
@@ -17,7 +17,7 @@ def text(message):
 
 
 def test_message_is_read_from_the_frame():
-    assert read_message(read_frame(text("hi"))) == "hi"
+    assert parse_message(parse_frame(text("hi"))) == "hi"
 
 
 @pytest.mark.parametrize("text_data", ["", "hi", "{", "[" * 4000, '{"message": "hi"'])
@@ -54,7 +54,7 @@ def test_message_with_characters_that_cannot_be_stored_is_refused(message):
 
 
 def test_message_of_200_characters_is_read():
-    assert read_message(read_frame(text("é" * 200))) == "é" * 200
+    assert parse_message(parse_frame(text("é" * 200))) == "é" * 200
 
 
 def test_message_of_201_characters_is_refused():
@@ -63,7 +63,7 @@ def test_message_of_201_characters_is_refused():
 
 def test_frame_of_4096_bytes_is_read():
     frame = text("hi").ljust(4096)
-    assert read_message(read_frame(frame)) == "hi"
+    assert parse_message(parse_frame(frame)) == "hi"
 
 
 def test_frame_of_4097_bytes_is_refused():

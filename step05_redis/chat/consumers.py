@@ -1,45 +1,33 @@
 """The WebSocket side of the rooms."""
 
+import json
 import logging
 
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.conf import settings
-from redis.exceptions import RedisError
+from channels.generic.websocket import AsyncWebsocketConsumer
 
-from .frames import UNAVAILABLE, FrameError, read_frame, read_message
+from .frames import FrameError, parse_frame, parse_message
 
 logger = logging.getLogger(__name__)
 
+MSG_TYPE_MESSAGE = "message"
+MSG_TYPE_NOTICE = "notice"
 
-class ChatConsumer(AsyncJsonWebsocketConsumer):
-    """Send every message of a member of the room to everybody who is connected to the room."""
 
-    redis_is_away = False  # in this process, so that the log says it once
-
-    async def __call__(self, scope, receive, send):
-        try:
-            await super().__call__(scope, receive, send)
-        except RedisError as error:
-            if not ChatConsumer.redis_is_away:
-                logger.error("Redis can't be reached, the chat has to wait: %s", error)
-            ChatConsumer.redis_is_away = True
-            await self.close(UNAVAILABLE)
+class ChatConsumer(AsyncWebsocketConsumer):
+    """Send what a member of the room sends to everyone who is connected to it."""
 
     async def connect(self):
         self.user = self.scope["user"]
         self.room = await self.get_room()
         if self.room is None:
-            await self.close()  # not accepted yet: the client gets HTTP 403
+            await self.close()  # before accept(): the client gets HTTP 403
             return
-        try:
-            await self.channel_layer.group_add(self.room.group_name, self.channel_name)
-            ChatConsumer.redis_is_away = False
-        finally:
-            await self.accept()  # also without Redis: an open socket can be told why it closes
+        await self.channel_layer.group_add(self.room.group_name, self.channel_name)
+        await self.accept()
         logger.info("%r joined %r", str(self.user), str(self.room))
 
     async def get_room(self):
-        """Return the room of the address if the user may be in it, else None."""
+        """Return the room in the URL if the user is a member, else None."""
         if not self.user.is_authenticated:
             return None
         room_id = self.scope["url_route"]["kwargs"]["room_id"]
@@ -47,24 +35,24 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
 
     async def receive(self, text_data=None, bytes_data=None):
         try:
-            await self.receive_json(read_frame(text_data))
+            await self.receive_message(parse_frame(text_data))
         except FrameError as error:
-            await self.send_json(error.as_frame())
+            await self.send_frame(error.as_frame())
 
-    async def receive_json(self, content):
+    async def receive_message(self, frame):
         event = {
             "type": "chat_message",
             "room_id": self.room.pk,
             "username": self.user.get_username(),
-            "message": read_message(content),
+            "message": parse_message(frame),
         }
         await self.channel_layer.group_send(self.room.group_name, event)
 
     async def chat_message(self, event):
-        """Tell the client what somebody in the room has said."""
-        await self.send_json(
+        """Send a member's message to the client."""
+        await self.send_frame(
             {
-                "msg_type": settings.MSG_TYPE_MESSAGE,
+                "msg_type": MSG_TYPE_MESSAGE,
                 "room_id": event["room_id"],
                 "username": event["username"],
                 "message": event["message"],
@@ -72,16 +60,20 @@ class ChatConsumer(AsyncJsonWebsocketConsumer):
         )
 
     async def chat_notice(self, event):
-        """Tell the client what the server has to say to the room."""
-        await self.send_json(
+        """Send a notice from the server to the client."""
+        await self.send_frame(
             {
-                "msg_type": settings.MSG_TYPE_NOTICE,
+                "msg_type": MSG_TYPE_NOTICE,
                 "room_id": event["room_id"],
                 "message": event["message"],
             }
         )
 
+    async def send_frame(self, frame):
+        """Send a frame, a dict, as JSON."""
+        await self.send(text_data=json.dumps(frame))
+
     async def disconnect(self, code):
-        if self.room is not None:  # called for refused sockets too
+        if self.room is not None:  # Channels calls this for refused sockets too
             await self.channel_layer.group_discard(self.room.group_name, self.channel_name)
             logger.info("%r left %r (code %s)", str(self.user), str(self.room), code)

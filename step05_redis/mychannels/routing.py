@@ -7,6 +7,8 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
+from .outages import close_when_unavailable
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mychannels.settings")
 
 # Loads the apps: what imports models comes after it.
@@ -18,7 +20,7 @@ application = ProtocolTypeRouter(
     {
         "http": django_application,
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+            close_when_unavailable(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
         ),
     }
 )

@@ -100,12 +100,10 @@ CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
         "CONFIG": {
-            # More than one address, with commas in between, share the groups among them.
+            # Several URLs, separated by commas, share the groups among them.
             "hosts": os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0").split(","),
+            # Steps that share a Redis must not hear each other.
+            "prefix": BASE_DIR.name,
         },
     },
 }
-
-MSG_TYPE_ERROR = "error"
-MSG_TYPE_MESSAGE = "message"
-MSG_TYPE_NOTICE = "notice"

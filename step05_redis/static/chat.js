@@ -30,7 +30,7 @@ function connect() {
   });
   socket.addEventListener("close", (event) => {
     logWire(`⇐ closed (code ${event.code})`);
-    const reason = event.code === UNAVAILABLE ? "The server has lost Redis" : "Not connected";
+    const reason = event.code === UNAVAILABLE ? "The server can’t reach Redis" : "Not connected";
     state.textContent = `${reason}. Trying again every two seconds.`;
     setTimeout(connect, RETRY_PAUSE);
   });

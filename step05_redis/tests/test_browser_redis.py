@@ -12,7 +12,7 @@ async def test_page_says_that_redis_is_away_and_recovers(new_visitor, tmp_path):
         with run_redis(redis_url):
             alice = await new_visitor("alice", "General", base_url=url)
             await alice.chat_says("Connected.")
-        await alice.chat_says("The server has lost Redis.")
+        await alice.chat_says("The server can’t reach Redis.")
         with run_redis(redis_url):
             await alice.page.clock.fast_forward(2000)
             await alice.send_message("back again")
@@ -25,7 +25,7 @@ async def test_sign_in_works_while_redis_is_away(new_visitor, tmp_path):
         alice = await new_visitor(base_url=url)
         await alice.sign_in("alice")
         await alice.enter("General")
-        await alice.chat_says("The server has lost Redis.")
+        await alice.chat_says("The server can’t reach Redis.")
 
 
 async def test_people_on_different_servers_see_each_other(

@@ -1,10 +1,9 @@
-"""The alerts of a room without a WebSocket: to read them, and to post one."""
+"""The alerts of a room without a WebSocket: read them, or post one."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import JsonResponse
 from django.views.decorators.http import require_http_methods
 
-from .feeds import PAGE_SIZE
 from .forms import AfterForm, AlertForm
 from .models import Alert
 from .posting import post_alert
@@ -13,30 +12,29 @@ from .posting import post_alert
 @require_http_methods(["GET", "POST"])
 @login_required
 def room(request, room_id):
-    """Let a member of the room read its alerts or post one; everybody else gets 403."""
+    """Let a member of the room read its alerts or post one; anyone else gets 403."""
     room = request.user.rooms_joined.filter(pk=room_id).first()
     if room is None:
-        return JsonResponse({"message": "You are not in this room."}, status=403)
+        return JsonResponse({"message": "You don't have access to this room."}, status=403)
     return create(request, room) if request.method == "POST" else latest(request, room)
 
 
 def create(request, room):
-    """Save and announce `content`: 201 and its frame, 200 for a `client_id` sent before."""
+    """Post `content` as the signed-in user: 201 and its frame, or 400 and the reason."""
     form = AlertForm(request.POST)
     if not form.is_valid():
         return bad_request(form)
-    alert, created = post_alert(room, request.user, **form.cleaned_data)
-    return JsonResponse(alert.as_frame(), status=201 if created else 200)
+    alert = post_alert(room, request.user, **form.cleaned_data)
+    return JsonResponse(alert.as_frame(), status=201)
 
 
 def latest(request, room):
-    """Answer with the alerts after the number `after`, oldest first, at most PAGE_SIZE."""
-    form = AfterForm(request.GET)
+    """Return the alerts with a number above `after`, oldest first, at most PAGE_SIZE."""
+    form = AfterForm({"after": 0} | request.GET.dict())
     if not form.is_valid():
         return bad_request(form)
-    after = form.cleaned_data["after"] or 0
-    alerts = Alert.objects.filter(room=room, seq__gt=after).select_related("user").order_by("seq")
-    return JsonResponse({"alerts": [alert.as_frame() for alert in alerts[:PAGE_SIZE]]})
+    alerts = Alert.objects.after(room, form.cleaned_data["after"])
+    return JsonResponse({"alerts": [alert.as_frame() for alert in alerts]})
 
 
 def bad_request(form):

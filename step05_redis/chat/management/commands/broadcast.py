@@ -1,15 +1,15 @@
-"""A notice to a room, from code that is not asynchronous and serves no socket."""
+"""Send a notice to a room from synchronous code, outside the server."""
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.management.base import BaseCommand, CommandError
 
-from chat.frames import FrameError, read_message
+from chat.frames import FrameError, parse_message
 from chat.models import Room
 
 
 class Command(BaseCommand):
-    help = "Send a notice to everybody who is connected to a room."
+    help = "Send a notice to everyone who is connected to a room."
 
     def add_arguments(self, parser):
         parser.add_argument("room_id", type=int)
@@ -21,7 +21,7 @@ class Command(BaseCommand):
             rooms = ", ".join(f"{room.pk} ({room})" for room in Room.objects.order_by("pk"))
             raise CommandError(f"No such room. Choose one of: {rooms or 'none yet'}.", returncode=2)
         try:
-            message = read_message(options)
+            message = parse_message(options)
         except FrameError as error:
             raise CommandError(str(error), returncode=2) from None
         event = {"type": "chat_notice", "room_id": room.pk, "message": message}

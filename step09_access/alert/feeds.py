@@ -1,0 +1,68 @@
+"""What to send: a room's messages, read once for all its sockets in this process."""
+
+import asyncio
+import json
+
+from channels.db import database_sync_to_async
+
+from .models import PAGE_SIZE, Alert
+
+
+@database_sync_to_async
+def load_frames(room, after):
+    """Return a page of the room's messages after that number, as pairs of seq and text."""
+    return [(alert.seq, json.dumps(alert.as_frame())) for alert in Alert.objects.after(room, after)]
+
+
+class RoomFeed:
+    """The messages of a room, for every socket that follows them."""
+
+    of_room = {}  # the feeds of this process, by the id of their room
+
+    def __init__(self, room):
+        self.room = room
+        self.sockets = set()
+        self.last_seq = room.last_seq  # how far the feed has read
+        self.frames = []  # the last page of what it has read
+        self.reading = asyncio.Lock()
+        self.changed = asyncio.Event()
+
+    @classmethod
+    def join(cls, room, socket):
+        """Return the feed of the room; the first socket creates it."""
+        feed = cls.of_room.setdefault(room.pk, cls(room))
+        feed.sockets.add(socket)
+        return feed
+
+    def leave(self, socket):
+        """Forget the socket; the feed goes with the last one."""
+        self.sockets.discard(socket)
+        if not self.sockets:
+            self.of_room.pop(self.room.pk, None)
+
+    async def refresh(self, seq):
+        """Read the messages up to that number and wake those who follow."""
+        async with self.reading:
+            while self.last_seq < seq and (frames := await load_frames(self.room, self.last_seq)):
+                self.frames = [*self.frames, *frames][-PAGE_SIZE:]
+                self.last_seq = frames[-1][0]
+                self.changed.set()
+                self.changed = asyncio.Event()
+
+    async def read(self, after):
+        """Return some of the messages after that number, from memory or from the database."""
+        missing = self.last_seq - after
+        if 0 < missing <= len(self.frames):
+            return self.frames[-missing:]
+        return await load_frames(self.room, after)
+
+    async def follow(self, after):
+        """Yield the text of every message after that number, as they come."""
+        while True:
+            changed = self.changed
+            frames = await self.read(after) if after < self.last_seq else []
+            for seq, text in frames:
+                after = seq
+                yield text
+            if not frames:
+                await changed.wait()

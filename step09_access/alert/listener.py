@@ -1,0 +1,87 @@
+"""When to read: on a notification through the channel layer, and every two seconds anyway."""
+
+import asyncio
+import logging
+from functools import cache
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from redis.exceptions import RedisError
+
+from chat.access import close_forbidden
+from chat.models import Room
+from mychannels import outages
+
+from .feeds import RoomFeed
+
+warn_once = cache(logging.getLogger(__name__).warning)
+
+GROUP = "feeds"
+NOTIFICATION = "feeds.notification"  # the type of the event
+POLL_INTERVAL = 2  # seconds
+
+listening = None  # the task of this process
+
+
+def start():
+    """Listen from now on, if this process doesn't do so yet."""
+    global listening
+    if listening is None or listening.done():
+        listening = asyncio.create_task(listen())
+
+
+async def notify(numbers):
+    """Refresh the feeds of this process and of the others; see refresh for the numbers."""
+    await refresh(numbers)
+    event = {"type": NOTIFICATION, "numbers": numbers}
+    await reach_redis(get_channel_layer().group_send(GROUP, event))
+
+
+async def listen():
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    while True:
+        await reach_redis(layer.group_add(GROUP, channel))  # again: Redis may have been emptied
+        await poll()
+        try:
+            async with asyncio.timeout(POLL_INTERVAL):
+                while True:
+                    event = await layer.receive(channel)
+                    if event.get("type") == NOTIFICATION:
+                        await refresh(event["numbers"])
+                    else:
+                        warn_once("Ignored an event of the type %r.", str(event.get("type")))
+        except RedisError:
+            await asyncio.sleep(POLL_INTERVAL)
+        except (TimeoutError, *outages.DATABASE_ERRORS):
+            pass  # poll() comes next
+
+
+async def poll():
+    """Refresh every feed; close sockets without access, or all without the database."""
+    rooms = Room.objects.filter(pk__in=list(RoomFeed.of_room)).values_list("pk", "last_seq")
+    sockets = [socket for feed in RoomFeed.of_room.values() for socket in feed.sockets]
+    try:
+        await close_forbidden(sockets)
+        await refresh(await database_sync_to_async(list)(rooms))
+    except outages.DATABASE_ERRORS as error:
+        outages.begin("The database", error)
+        for socket in sockets:
+            await socket.close(outages.UNAVAILABLE)
+
+
+async def refresh(numbers):
+    """Refresh feeds, from pairs of the id and the last number of a room."""
+    for room_id, seq in numbers:
+        if feed := RoomFeed.of_room.get(room_id):
+            await feed.refresh(seq)
+
+
+async def reach_redis(operation):
+    """Await an operation of the channel layer; when it fails, note the outage."""
+    try:
+        async with asyncio.timeout(POLL_INTERVAL):
+            await operation
+        outages.end("Redis")
+    except (RedisError, TimeoutError) as error:
+        outages.begin("Redis", str(error) or "no answer")

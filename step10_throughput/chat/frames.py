@@ -1,0 +1,99 @@
+"""The frames that a client may send, and the answer to any other."""
+
+import json
+import re
+from contextlib import suppress
+from urllib.parse import parse_qs
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+
+from alert.models import Alert
+
+MSG_TYPE_ERROR = "error"
+
+MAX_FRAME_SIZE = 4096  # bytes
+
+
+class FrameError(Exception):
+    """A frame that the server refuses: `code` is for programs, the text for people."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
+        self.code = code
+
+    def as_frame(self, refused):
+        """Return the answer to a refused frame, with the `client_id` of that if it is valid."""
+        answer = {"msg_type": MSG_TYPE_ERROR, "code": self.code, "message": str(self)}
+        with suppress(FrameError):
+            if client_id := parse_client_id(refused):
+                answer["client_id"] = str(client_id)
+        return answer
+
+
+def parse_frame(text_data):
+    """Return the JSON object in the text of a frame; None stands for a binary frame.
+
+    Raises FrameError: `bad_frame`, `too_long` or `bad_json`.
+    """
+    if text_data is None:
+        raise FrameError("bad_frame", "Send text, not binary data.")
+    if len(text_data.encode()) > MAX_FRAME_SIZE:
+        raise FrameError("too_long", f"Send at most {MAX_FRAME_SIZE} bytes in a frame.")
+    try:
+        frame = json.loads(text_data)
+    except (ValueError, RecursionError):
+        raise FrameError("bad_json", 'Send JSON, such as {"message": "hi"}.') from None
+    if not isinstance(frame, dict):
+        raise FrameError("bad_frame", 'Send a JSON object, such as {"message": "hi"}.')
+    return frame
+
+
+def parse_message(frame):
+    """Return the message in a frame; the rules are those of an alert's content.
+
+    Raises FrameError: `bad_frame`, `blank` or `too_long`.
+    """
+    message = frame.get("message")
+    if not isinstance(message, str):
+        raise FrameError("bad_frame", 'Send the text as "message".')
+    try:
+        return Alert._meta.get_field("content").clean(message, None)
+    except ValidationError as invalid:
+        error = invalid.error_list[0]
+    code = {"blank": "blank", "max_length": "too_long"}.get(error.code, "bad_frame")
+    raise FrameError(code, error.messages[0])
+
+
+def parse_client_id(frame):
+    """Return the UUID that the client has given its message, None if it has given none.
+
+    Raises FrameError: `bad_frame`.
+    """
+    client_id = frame.get("client_id")
+    if client_id is None:
+        return None
+    try:
+        uuid = UUID(client_id)
+    except (AttributeError, TypeError, ValueError):
+        uuid = None
+    if str(uuid) != client_id:  # the client compares text
+        raise FrameError("bad_frame", 'Send a UUID in lower case as "client_id", or none.')
+    return uuid
+
+
+def parse_sync(frame):
+    """Return the number of the last message that the client has, from its `sync`.
+
+    Raises FrameError: `bad_frame`.
+    """
+    number = frame["sync"]
+    if type(number) is not int or number < 0:
+        raise FrameError("bad_frame", 'Send the number of your last message as "sync".')
+    return number
+
+
+def parse_after(query_string, default):
+    """Return the number `after` in a query string, which is bytes; the default if it has none."""
+    after = parse_qs(query_string.decode("latin1")).get("after", [""])[-1]
+    return int(after) if re.fullmatch("[0-9]{1,100}", after) else default

@@ -1,0 +1,132 @@
+"""Settings of the project mychannels."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "django-insecure-for-learning-only")
+DEBUG = os.environ.get("DJANGO_DEBUG", "true").lower() in {"1", "true", "yes", "on"}
+ALLOWED_HOSTS = [
+    host.strip() for host in os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(",") if host.strip()
+]
+
+if not DEBUG and not (os.environ.get("DJANGO_SECRET_KEY") and ALLOWED_HOSTS):
+    raise ImproperlyConfigured("Without DEBUG, set DJANGO_SECRET_KEY and DJANGO_ALLOWED_HOSTS.")
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "chat",
+    "alert",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "mychannels.outages.UnavailableMiddleware",
+]
+
+ROOT_URLCONF = "mychannels.urls"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+WSGI_APPLICATION = "mychannels.wsgi.application"
+ASGI_APPLICATION = "mychannels.routing.application"
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": BASE_DIR / "db.sqlite3",
+        "CONN_MAX_AGE": 600,  # seconds; opening a connection takes longer than saving an alert
+        "OPTIONS": {
+            # A transaction locks when it begins, so that two never wait for each other to end.
+            "transaction_mode": "IMMEDIATE",
+            # With a write-ahead log, readers and the writer don't block each other.
+            "init_command": "PRAGMA journal_mode=WAL",
+            "timeout": 20,  # seconds to wait for the lock
+        },
+    }
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.CommonPasswordValidator",
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.NumericPasswordValidator",
+    },
+]
+
+LOGIN_REDIRECT_URL = "chat:room_list"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# Each step has addresses of its own: a browser must not mix its cached files with another step's.
+STATIC_URL = f"static/{BASE_DIR.name}/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"chat": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+}
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            # Several URLs, separated by commas, share the groups among them.
+            "hosts": os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0").split(","),
+            # Steps that share a Redis must not hear each other.
+            "prefix": BASE_DIR.name,
+            # Each process joins its group again every two seconds: a minute later it has ended.
+            "group_expiry": 60,
+        },
+    },
+}
+
+# What one socket may send: a burst of frames, then so many a second.
+FRAMES_AT_ONCE = int(os.environ.get("FRAMES_AT_ONCE", "20"))
+FRAMES_PER_SECOND = float(os.environ.get("FRAMES_PER_SECOND", "10"))
+
+SOCKETS_PER_USER = int(os.environ.get("SOCKETS_PER_USER", "20"))  # in one process
+BYTES_PER_SOCKET = int(os.environ.get("BYTES_PER_SOCKET", str(4 * 1024**2)))  # that it receives

@@ -1,0 +1,203 @@
+// The chat: one WebSocket that stays open as long as the page does.
+
+import { addLine } from "./feed.js";
+import { bytesOf, count } from "./meter.js";
+import { logWire } from "./wire_log.js";
+
+const FIRST_PAUSE = 500; // milliseconds before we connect again; doubled each time
+const LONGEST_PAUSE = 30000;
+const SYNC_INTERVAL = 15000;
+const SYNC_TIMEOUT = 10000; // without an answer for that long, the line is dead
+const RESEND_PAUSE = 1000; // milliseconds; the server allows ten frames a second
+const RESEND_COUNT = 10;
+const UNAVAILABLE = 4503; // the close code of a server that can't reach the database
+const FORBIDDEN = 4403; // the close code when our access has ended
+
+const panel = document.querySelector("#chat");
+const state = panel.querySelector("[role=status]");
+const feed = panel.querySelector("[role=log]");
+const unsaved = panel.querySelector(".unsaved");
+const form = panel.querySelector("form");
+const csrfToken = readCsrfToken(); // Django changes it whenever somebody signs in
+const outbox = new Map(); // messages that aren't shown yet, by client_id
+let lastSeq = null; // the number of the last message shown
+let askedAfter = null; // where we found a gap and asked for what is missing
+let synced = false;
+let resending; // the timer of RESEND_PAUSE
+let deadline = null; // the timer of SYNC_TIMEOUT
+let pause = FIRST_PAUSE;
+let socket;
+
+function connect() {
+  if (readCsrfToken() !== csrfToken) {
+    state.textContent = "Somebody has signed in again in this browser. Reload the page.";
+    return;
+  }
+  const url = new URL(panel.dataset.socket, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  url.search = lastSeq === null ? "" : `?after=${lastSeq}`;
+  socket = new WebSocket(url);
+  logWire(`⇒ GET ${url.pathname}${url.search} (handshake)`);
+  count("frames");
+  let opened = false;
+  socket.addEventListener("open", () => {
+    opened = true;
+    logWire("⇐ open");
+    state.textContent = "Connected.";
+  });
+  socket.addEventListener("message", (event) => {
+    logWire(`⇐ ${event.data}`);
+    count("frame-bytes", bytesOf(event.data));
+    stopDeadline();
+    receive(JSON.parse(event.data));
+  });
+  socket.addEventListener("close", async (event) => {
+    logWire(`⇐ closed (code ${event.code})`);
+    const refusal = opened && event.code !== FORBIDDEN ? null : await findRefusal();
+    if (refusal) {
+      state.textContent = refusal;
+      form.querySelector("button").disabled = true;
+    } else if (event.target === socket) {
+      const unavailable = "The server can’t reach the database";
+      reconnect(event.code === UNAVAILABLE ? unavailable : "Not connected");
+    }
+  });
+}
+
+function reconnect(reason) {
+  synced = false;
+  stopDeadline();
+  const wait = pause * (0.5 + Math.random() / 2); // so that not all pages come back at once
+  state.textContent = `${reason}. Trying again in ${Math.ceil(wait / 1000)} s.`;
+  setTimeout(connect, wait);
+  pause = Math.min(pause * 2, LONGEST_PAUSE);
+}
+
+// A refused handshake doesn't tell the page why; a request for the page does.
+async function findRefusal() {
+  const options = { method: "HEAD", redirect: "manual", signal: AbortSignal.timeout(SYNC_TIMEOUT) };
+  const response = await fetch(location.href, options).catch(() => null);
+  if (response?.type === "opaqueredirect") {
+    return "You are signed out. Reload the page to sign in again.";
+  }
+  return response?.status === 403 ? "You no longer have access to this room." : null;
+}
+
+function receive(frame) {
+  switch (frame.msg_type) {
+    case "message":
+      return show(frame);
+    case "ack":
+      return markSaved(frame.client_id);
+    case "synced":
+      return finishSync(frame.seq);
+    case "error":
+      state.textContent = frame.message;
+      return frame.code === "rate_limited" ? resendLater() : markRefused(frame.client_id);
+  }
+}
+
+function show(frame) {
+  if (lastSeq !== null && frame.seq <= lastSeq) {
+    return;
+  }
+  if (lastSeq !== null && frame.seq > lastSeq + 1 && askedAfter !== lastSeq) {
+    askedAfter = lastSeq; // asked once: whatever is still missing then was deleted
+    sync();
+    return;
+  }
+  lastSeq = frame.seq;
+  state.textContent = "Connected.";
+  count("messages");
+  outbox.get(frame.client_id)?.line.remove();
+  outbox.delete(frame.client_id);
+  addLine(feed, frame.username, frame.message, frame.create_at);
+}
+
+// The server says how far the room is, and that we have everything up to there.
+function finishSync(seq) {
+  pause = FIRST_PAUSE;
+  if (lastSeq !== null && seq < lastSeq) {
+    startOver();
+    return;
+  }
+  lastSeq ??= seq;
+  if (!synced) {
+    synced = true;
+    resend();
+  }
+}
+
+// The oldest first, and no more than the server allows: a refusal would change their order.
+function resend() {
+  const waiting = [...outbox].filter(([, { line }]) => !line.classList.contains("saved"));
+  for (const [client_id, { message }] of waiting.slice(0, RESEND_COUNT)) {
+    send({ message, client_id });
+  }
+  if (waiting.length > RESEND_COUNT) {
+    resendLater();
+  }
+}
+
+function resendLater() {
+  clearTimeout(resending);
+  resending = setTimeout(() => synced && resend(), RESEND_PAUSE);
+}
+
+// The room has fewer messages than we have shown: its database was replaced.
+function startOver() {
+  lastSeq = null;
+  feed.firstElementChild.replaceChildren();
+  socket.close();
+}
+
+function markSaved(clientId) {
+  outbox.get(clientId)?.line.classList.add("saved");
+}
+
+function markRefused(clientId) {
+  outbox.get(clientId)?.line.classList.add("refused");
+  outbox.delete(clientId);
+}
+
+// Ask for what we lack. A line that is dead doesn't say so by itself: it gives no answer.
+function sync() {
+  send({ sync: lastSeq });
+  deadline ??= setTimeout(() => {
+    const dead = socket;
+    socket = null;
+    dead.close(); // without an answer, it may take minutes until that is done
+    reconnect("No answer");
+  }, SYNC_TIMEOUT);
+}
+
+function stopDeadline() {
+  clearTimeout(deadline);
+  deadline = null;
+}
+
+function send(frame) {
+  const text = JSON.stringify(frame);
+  logWire(`⇒ ${text}`);
+  count("frames");
+  socket.send(text);
+}
+
+function readCsrfToken() {
+  return document.cookie.match(/csrftoken=[^;]*/)?.[0];
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const message = form.elements.message.value;
+  const client_id = crypto.randomUUID();
+  const line = addLine(unsaved, panel.dataset.username, message);
+  outbox.set(client_id, { message, line });
+  if (synced) {
+    send({ message, client_id });
+  }
+  form.reset();
+});
+
+connect();
+setInterval(() => synced && sync(), SYNC_INTERVAL);

@@ -7,6 +7,8 @@ from channels.db import database_sync_to_async
 
 from .models import PAGE_SIZE, Alert
 
+PAUSE = 0.01  # seconds; messages that come meanwhile are sent together
+
 
 @database_sync_to_async
 def load_frames(room, after):
@@ -24,7 +26,6 @@ class RoomFeed:
         self.sockets = set()
         self.last_seq = room.last_seq  # how far the feed has read
         self.frames = []  # the last page of what it has read
-        self.reading = asyncio.Lock()
         self.changed = asyncio.Event()
 
     @classmethod
@@ -42,12 +43,11 @@ class RoomFeed:
 
     async def refresh(self, seq):
         """Read the messages up to that number and wake those who follow."""
-        async with self.reading:
-            while self.last_seq < seq and (frames := await load_frames(self.room, self.last_seq)):
-                self.frames = [*self.frames, *frames][-PAGE_SIZE:]
-                self.last_seq = frames[-1][0]
-                self.changed.set()
-                self.changed = asyncio.Event()
+        while self.last_seq < seq and (frames := await load_frames(self.room, self.last_seq)):
+            self.frames = [*self.frames, *frames][-PAGE_SIZE:]
+            self.last_seq = frames[-1][0]
+            self.changed.set()
+            self.changed = asyncio.Event()
 
     async def read(self, after):
         """Return some of the messages after that number, from memory or from the database."""
@@ -64,5 +64,7 @@ class RoomFeed:
             for seq, text in frames:
                 after = seq
                 yield text
-            if not frames:
+            if frames:
+                await asyncio.sleep(PAUSE)
+            else:
                 await changed.wait()

@@ -23,15 +23,14 @@ listening = None  # the task of this process
 
 
 def start():
-    """Listen from now on, if this process doesn't do so yet."""
+    """Listen from now on, unless this process does so already."""
     global listening
     if listening is None or listening.done():
         listening = asyncio.create_task(listen())
 
 
 async def notify(numbers):
-    """Refresh the feeds of this process and of the others; see refresh for the numbers."""
-    await refresh(numbers)
+    """Notify every process, this one too; for the numbers, see refresh."""
     event = {"type": NOTIFICATION, "numbers": numbers}
     await reach_redis(get_channel_layer().group_send(GROUP, event))
 

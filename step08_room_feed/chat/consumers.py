@@ -71,11 +71,9 @@ class ChatConsumer(AsyncWebsocketConsumer):
             await self.replay(after)
             async for text in self.feed.follow(self.last_sent):
                 await self.send(text_data=text)
-        except outages.DATABASE_ERRORS as error:
+        except (Room.DoesNotExist, *outages.DATABASE_ERRORS) as error:
             outages.begin("The database", error)
             await self.close(outages.UNAVAILABLE)
-        except Room.DoesNotExist:  # deleted since the handshake
-            await self.close()
 
     async def replay(self, after):
         """Send every message after that number, then `synced` with the last number."""

@@ -24,7 +24,6 @@ class RoomFeed:
         self.sockets = set()
         self.last_seq = room.last_seq  # how far the feed has read
         self.frames = []  # the last page of what it has read
-        self.reading = asyncio.Lock()
         self.changed = asyncio.Event()
 
     @classmethod
@@ -42,9 +41,8 @@ class RoomFeed:
 
     async def refresh(self, seq):
         """Read the messages up to that number and wake those who follow."""
-        async with self.reading:
-            while self.last_seq < seq and (frames := await load_frames(self.room, self.last_seq)):
-                self.add(frames)
+        while self.last_seq < seq and (frames := await load_frames(self.room, self.last_seq)):
+            self.add(frames)
 
     def add_saved(self, alert):
         """Add an alert that this process has just saved, if it is the next, without a query."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 from functools import cache
 
 from channels.db import database_sync_to_async
@@ -27,15 +26,14 @@ unannounced = {}  # the last numbers that other processes don't know yet, by roo
 
 
 def start():
-    """Listen from now on, if this process doesn't do so yet."""
+    """Listen from now on, unless this process does so already."""
     global listening
     if listening is None or listening.done():
         listening = asyncio.create_task(listen())
 
 
 async def notify(numbers):
-    """Refresh the feeds of this process and of the others; see refresh for the numbers."""
-    await refresh(numbers)
+    """Notify every process, this one too; for the numbers, see refresh."""
     event = {"type": NOTIFICATION, "numbers": numbers}
     await reach_redis(get_channel_layer().group_send(GROUP, event))
 
@@ -55,8 +53,7 @@ async def notify_at_intervals():
     """Send one notification for all rooms, at most every NOTIFY_INTERVAL."""
     while numbers := list(unannounced.items()):
         unannounced.clear()
-        with suppress(*outages.DATABASE_ERRORS):  # poll() will notice
-            await notify(numbers)
+        await notify(numbers)
         await asyncio.sleep(NOTIFY_INTERVAL)
 
 

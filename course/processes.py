@@ -29,14 +29,7 @@ class Processes:
         return self
 
     def __exit__(self, *exception):
-        for process in self.running.values():
-            signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE
-        for process in self.running.values():
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(max(0, deadline - time.monotonic()))
-            signal_group(process, signal.SIGKILL)  # also what the process itself has started
-            process.wait()
+        self.end(*self.running)
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
 
@@ -60,6 +53,18 @@ class Processes:
         if label:
             threading.Thread(target=copy_lines, args=(process.stdout, label), daemon=True).start()
         return process
+
+    def end(self, *names):
+        """End the processes of those names, and what they have started."""
+        processes = [self.running.pop(name) for name in names]
+        for process in processes:
+            signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0, deadline - time.monotonic()))
+            signal_group(process, signal.SIGKILL)
+            process.wait()
 
     def ended(self):
         """Return the name of a process that has ended, None while all of them run."""

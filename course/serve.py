@@ -28,6 +28,7 @@ def serve(step, command):
     ensure("course")
     own_redis = usual_port() if redis and not os.environ.get("REDIS_URL") else None
     url = f"redis://127.0.0.1:{own_redis}/0" if own_redis else os.environ.get("REDIS_URL")
+    database = step / "db.sqlite3"
     with Processes() as processes:
 
         def start(port, manage):
@@ -36,14 +37,23 @@ def serve(step, command):
             variables = {"REDIS_URL": url} if redis else {}
             processes.start(f"The server on port {port}", runserver, step, label, **variables)
 
-        start(first, PREPARED)
+        def start_all():
+            start(first, PREPARED)
+            if processes.wait_until(lambda: listens(first)):  # it has prepared what all need
+                for port in ports[1:]:
+                    start(port, "manage.py")
+            return processes.wait_until(lambda: all(map(listens, ports)))
+
         origin = start_redis(processes, own_redis) if own_redis else "from REDIS_URL"
-        if processes.wait_until(lambda: listens(first)):  # it has prepared what all of them need
-            for port in ports[1:]:
-                start(port, "manage.py")
-        if processes.wait_until(lambda: all(map(listens, ports))):
+        if start_all():
             print(greeting(step, ports, redis and f"{url} ({origin})"), flush=True)
-        processes.wait_until(lambda: False)
+        served = inode(database)
+        while processes.wait_until(lambda: inode(database) != served):
+            say(f"{database.name} was replaced. Starting the servers again.")
+            for port in ports:
+                processes.end(f"The server on port {port}")
+            start_all()
+            served = inode(database)
         if processes.stopped:
             return 0
         say(f"{processes.ended()} has ended, so the rest is ended too.")
@@ -77,6 +87,11 @@ def check_redis_url(command):
                 f"REDIS_URL has {url!r}, which is no address of a Redis. "
                 f"Type: {command} REDIS_URL=redis://127.0.0.1:6379/0"
             )
+
+
+def inode(path):
+    """Return what tells a file from another one in its place; None without a file."""
+    return path.stat().st_ino if path.exists() else None
 
 
 def listens(port):

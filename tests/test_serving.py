@@ -105,6 +105,19 @@ def test_end_of_one_server_ends_all_of_it(serve, port):
     assert not listens(redis)
 
 
+def test_servers_start_again_when_the_database_is_replaced(serve, port, tmp_path):
+    copy = copy_of_the_course(tmp_path / "copy")
+    served = serve("step", "5", f"PORT={port}", cwd=copy)
+    served.until_served()
+    database = copy / "step05_redis" / "db.sqlite3"
+    before = processes(port + 1)
+    database.unlink()
+    wait_until(lambda: "db.sqlite3 was replaced" in served.output())
+    wait_until(lambda: listens(port) and listens(port + 1) and processes(port + 1) != before)
+    assert database.exists()
+    assert "Sign in" in page(port + 1)
+
+
 def test_step_that_can_not_be_prepared_says_why_once(serve, port, tmp_path):
     copy = copy_of_the_course(tmp_path / "copy")
     with (copy / "step05_redis" / "chat" / "models.py").open("a") as models:

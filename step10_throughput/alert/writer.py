@@ -27,12 +27,12 @@ async def save(*arguments):
 
 
 async def write():
-    """Save what is pending, until nothing is."""
+    """Save what is pending until nothing is."""
     while pending:
         batch = pending[:]
         pending.clear()
         await save_batch(batch)
-        for _ in range(3):  # let the event loop read more frames first: larger batches cost less
+        for _ in range(3):  # first let sockets receive more: one large batch costs less than two
             await asyncio.sleep(0)
 
 
@@ -42,21 +42,22 @@ async def save_batch(batch):
     except outages.DATABASE_ERRORS as error:
         outages.begin("The database", error)
         fail(batch, error)
-    except Exception as error:
-        if len(batch) == 1:  # its room or its user has been deleted
-            logger.warning("A message can't be saved: %s", error)
-            fail(batch, error)
-        for pair in batch if len(batch) > 1 else []:  # the others must not suffer from it
-            await save_batch([pair])
+    except Exception as error:  # a room or a user has been deleted
+        if len(batch) > 1:
+            for pair in batch:
+                await save_batch([pair])
+            return
+        logger.error("A message can't be saved: %s", error)
+        fail(batch, error)
     else:
-        alerts = [alert for alert, _ in saved]
-        listener.announce(alerts)
-        for (_, future), alert in zip(batch, alerts, strict=True):
-            if not future.done():  # cancelled: nobody waits for it
+        for (_, future), (alert, _) in zip(batch, saved, strict=True):
+            if not future.cancelled():
                 future.set_result(alert)
+        listener.announce([alert for alert, _ in saved])
 
 
 def fail(batch, error):
+    """Raise the error wherever a message of the batch is awaited."""
     for _, future in batch:
-        if not future.done():
+        if not future.cancelled():
             future.set_exception(error)

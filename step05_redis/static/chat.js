@@ -5,7 +5,7 @@ import { bytesOf, count } from "./meter.js";
 import { logWire } from "./wire_log.js";
 
 const RETRY_PAUSE = 2000; // milliseconds
-const UNAVAILABLE = 4503; // the close code of a server that can't reach Redis
+const UNAVAILABLE = 4503; // a close code that means "try again later"
 
 const panel = document.querySelector("#chat");
 const state = panel.querySelector("[role=status]");

@@ -8,7 +8,7 @@ const FIRST_PAUSE = 500; // milliseconds before we connect again; doubled each t
 const LONGEST_PAUSE = 30000;
 const SYNC_INTERVAL = 5000;
 const SYNC_TIMEOUT = 10000; // without an answer for that long, the line is dead
-const UNAVAILABLE = 4503; // the close code of a server that can't reach Redis or the database
+const UNAVAILABLE = 4503; // a close code that means "try again later"
 
 const panel = document.querySelector("#chat");
 const state = panel.querySelector("[role=status]");

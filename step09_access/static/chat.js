@@ -10,7 +10,7 @@ const SYNC_INTERVAL = 15000;
 const SYNC_TIMEOUT = 10000; // without an answer for that long, the line is dead
 const RESEND_PAUSE = 1000; // milliseconds; the server allows ten frames a second
 const RESEND_COUNT = 10;
-const UNAVAILABLE = 4503; // the close code of a server that can't reach the database
+const UNAVAILABLE = 4503; // a close code that means "try again later"
 const FORBIDDEN = 4403; // the close code when our access has ended
 
 const panel = document.querySelector("#chat");

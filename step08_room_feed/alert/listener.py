@@ -30,7 +30,7 @@ def start():
 
 
 async def notify(numbers):
-    """Notify every process, this one too; for the numbers, see refresh."""
+    """Notify every process, this one too; for the numbers, see RoomFeed.refresh."""
     event = {"type": NOTIFICATION, "numbers": numbers}
     await reach_redis(get_channel_layer().group_send(GROUP, event))
 
@@ -46,13 +46,13 @@ async def listen():
                 while True:
                     event = await layer.receive(channel)
                     if event.get("type") == NOTIFICATION:
-                        await refresh(event["numbers"])
+                        RoomFeed.refresh(event["numbers"])
                     else:
                         warn_once("Ignored an event of the type %r.", str(event.get("type")))
         except RedisError:
             await asyncio.sleep(POLL_INTERVAL)
-        except (TimeoutError, *outages.DATABASE_ERRORS):
-            pass  # poll() comes next
+        except TimeoutError:
+            pass  # poll again
 
 
 async def poll():
@@ -60,18 +60,11 @@ async def poll():
     rooms = Room.objects.filter(pk__in=list(RoomFeed.of_room)).values_list("pk", "last_seq")
     sockets = [socket for feed in RoomFeed.of_room.values() for socket in feed.sockets]
     try:
-        await refresh(await database_sync_to_async(list)(rooms))
+        RoomFeed.refresh(await database_sync_to_async(list)(rooms))
     except outages.DATABASE_ERRORS as error:
         outages.begin("The database", error)
         for socket in sockets:
             await socket.close(outages.UNAVAILABLE)
-
-
-async def refresh(numbers):
-    """Refresh feeds, from pairs of the id and the last number of a room."""
-    for room_id, seq in numbers:
-        if feed := RoomFeed.of_room.get(room_id):
-            await feed.refresh(seq)
 
 
 async def reach_redis(operation):

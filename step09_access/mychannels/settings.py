@@ -117,8 +117,6 @@ CHANNEL_LAYERS = {
             "hosts": os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0").split(","),
             # Steps that share a Redis must not hear each other.
             "prefix": BASE_DIR.name,
-            # Each process joins its group again every two seconds: a minute later it has ended.
-            "group_expiry": 60,
         },
     },
 }

@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 from channels.db import database_sync_to_async
+
+from mychannels.outages import DATABASE_ERRORS
 
 from .models import PAGE_SIZE, Alert
 
 
 @database_sync_to_async
-def load_frames(room, after):
+def load(room, after):
     """Return a page of the room's messages after that number, as pairs of seq and text."""
     return [(alert.seq, json.dumps(alert.as_frame())) for alert in Alert.objects.after(room, after)]
 
@@ -22,8 +25,9 @@ class RoomFeed:
     def __init__(self, room):
         self.room = room
         self.sockets = set()
-        self.last_seq = room.last_seq  # how far the feed has read
+        self.last_seq = self.wanted = room.last_seq  # how far the feed has read, and should
         self.frames = []  # the last page of what it has read
+        self.reading = None  # the task that does so
         self.changed = asyncio.Event()
 
     @classmethod
@@ -39,10 +43,21 @@ class RoomFeed:
         if not self.sockets:
             self.of_room.pop(self.room.pk, None)
 
-    async def refresh(self, seq):
-        """Read the messages up to that number and wake those who follow."""
-        while self.last_seq < seq and (frames := await load_frames(self.room, self.last_seq)):
-            self.add(frames)
+    @classmethod
+    def refresh(cls, numbers):
+        """Read what is new, soon, from pairs of the id and the last number of a room."""
+        for room_id, seq in numbers:
+            feed = cls.of_room.get(room_id)
+            if feed and feed.last_seq < seq:
+                feed.wanted = max(feed.wanted, seq)
+                if feed.reading is None or feed.reading.done():
+                    feed.reading = asyncio.create_task(feed.read_wanted())
+
+    async def read_wanted(self):
+        with suppress(*DATABASE_ERRORS):  # poll() notices it too
+            while self.last_seq < self.wanted and (frames := await load(self.room, self.last_seq)):
+                self.add(frames)
+                await asyncio.sleep(0.02)  # what comes meanwhile is read together
 
     def add_saved(self, alert):
         """Add an alert that this process has just saved, if it is the next, without a query."""
@@ -62,7 +77,7 @@ class RoomFeed:
         missing = self.last_seq - after
         if 0 < missing <= len(self.frames):
             return self.frames[-missing:]
-        return await load_frames(self.room, after)
+        return await load(self.room, after)
 
     async def follow(self, after):
         """Yield the text of every message after that number, as they come."""

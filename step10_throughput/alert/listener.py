@@ -42,7 +42,7 @@ def announce(alerts):
     """Add saved alerts to the feeds of this process, and notify the other processes soon."""
     global notifying
     for alert in alerts:
-        unannounced[alert.room_id] = alert.seq
+        unannounced[alert.room_id] = max(alert.seq, unannounced.get(alert.room_id, 0))
         if feed := RoomFeed.of_room.get(alert.room_id):
             feed.add_saved(alert)
     if notifying is None or notifying.done():

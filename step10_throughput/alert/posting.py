@@ -21,10 +21,9 @@ def save_alert(room, user, content, client_id=None):
 @transaction.atomic
 def save_alerts(drafts):
     """Do what save_alert does for each draft, a tuple of its arguments: for all of them or none."""
+    ids = {room.pk for room, *_ in drafts}
     # In the order of their ids, so that two transactions never wait for each other's rooms.
-    rooms = (
-        Room.objects.select_for_update().order_by("pk").in_bulk({room.pk for room, *_ in drafts})
-    )
+    rooms = Room.objects.select_for_update().order_by("pk").in_bulk(ids)
     client_ids = {client_id for *_, client_id in drafts if client_id}
     alerts = Alert.objects.filter(client_id__in=client_ids, room__in=rooms).select_related("user")
     sent_before = {(alert.room_id, alert.user_id, alert.client_id): alert for alert in alerts}

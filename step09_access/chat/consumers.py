@@ -83,9 +83,8 @@ class ChatConsumer(AsyncWebsocketConsumer):
             await self.replay(after)
             async for text in self.feed.follow(self.last_sent):
                 await self.send(text_data=text)
-        except (Room.DoesNotExist, *outages.DATABASE_ERRORS) as error:
-            outages.begin("The database", error)
-            await self.close(outages.UNAVAILABLE)
+        except (Room.DoesNotExist, *outages.DATABASE_ERRORS):
+            await self.close(outages.UNAVAILABLE)  # poll() logs an outage
 
     async def replay(self, after):
         """Send every message after that number, then `synced` with the last number."""

@@ -23,7 +23,7 @@ const outbox = new Map(); // messages that aren't shown yet, by client_id
 let lastSeq = null; // the number of the last message shown
 let askedAfter = null; // where we found a gap and asked for what is missing
 let synced = false;
-let resending; // the timer of RESEND_PAUSE
+let resending = null; // the timer of RESEND_PAUSE
 let deadline = null; // the timer of SYNC_TIMEOUT
 let pause = FIRST_PAUSE;
 let socket;
@@ -55,6 +55,7 @@ function connect() {
     logWire(`⇐ closed (code ${event.code})`);
     const refusal = opened && event.code !== FORBIDDEN ? null : await findRefusal();
     if (refusal) {
+      synced = false;
       state.textContent = refusal;
       form.querySelector("button").disabled = true;
     } else if (event.target === socket) {
@@ -141,7 +142,12 @@ function resend() {
 
 function resendLater() {
   clearTimeout(resending);
-  resending = setTimeout(() => synced && resend(), RESEND_PAUSE);
+  resending = setTimeout(() => {
+    resending = null;
+    if (synced) {
+      resend();
+    }
+  }, RESEND_PAUSE);
 }
 
 // The room has fewer messages than we have shown: its database was replaced.
@@ -193,7 +199,7 @@ form.addEventListener("submit", (event) => {
   const client_id = crypto.randomUUID();
   const line = addLine(unsaved, panel.dataset.username, message);
   outbox.set(client_id, { message, line });
-  if (synced) {
+  if (synced && !resending) {
     send({ message, client_id });
   }
   form.reset();

@@ -1,7 +1,7 @@
 # Each command is one of the package `course`: python3 -m course COMMAND
 
 PYTHON ?= python3
-COMMANDS := help step test diff carry carry-continue carry-abort export bench lint
+COMMANDS := help step test diff faults carry carry-continue carry-abort export bench lint
 
 # `make step 3`: what follows the first word are its arguments, not more goals.
 ifneq ($(filter $(firstword $(MAKECMDGOALS)),$(COMMANDS)),)

@@ -16,6 +16,7 @@ COMMANDS = {
     "test N M": "run the tests of those steps",
     "diff N": "what changes from step N-1 to N (FILE=chat TESTS=1 HTML=1)",
     "diff A B": "what changes from step A to B",
+    "faults N": "kill servers and Redis under step N (6+), count what gets lost (MINUTES=5)",
     "carry N": "merge what changed in step N into every later step, and test (SINCE=HEAD~2 DRY=1)",
     "carry-continue": "go on with it after a conflict",
     "carry-abort": "put everything back as it was before it",
@@ -60,6 +61,10 @@ def carry_out(command="help", *arguments):
             from course.diff import show_diff
 
             return show_diff(*two_steps(arguments))
+        case "faults":
+            ensure("course")
+            command = [PYTHON, "-m", "faults", *arguments]
+            os.execve(PYTHON, command, clean_environ())
         case "carry":
             use_environment()
             from course.carry import carry

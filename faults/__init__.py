@@ -1,0 +1,3 @@
+"""Run a step with real servers, clients that talk, and faults; then count what was lost."""
+
+ROOM = 1  # General

@@ -66,7 +66,7 @@ async def browser():
 async def new_visitor(browser, server):
     """A function that opens a window for one more person; it shares nothing with the others.
 
-    With a username the person is signed in, with the name of a room they are in there.
+    With a username the person is signed in, with the name of a room they are on its page.
     """
     contexts = []
 
@@ -79,9 +79,9 @@ async def new_visitor(browser, server):
         if username:
             session = await sync_to_async(session_of)(username)
             await context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
-            await visitor.page.goto("/chat/")
         if room:
-            await visitor.enter(room)
+            room_id = (await Room.objects.aget(name=room)).pk
+            await visitor.page.goto(f"/chat/room/{room_id}/")
         return visitor
 
     yield open_window

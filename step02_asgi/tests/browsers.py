@@ -29,7 +29,7 @@ def skip_or_fail(reason):
 
 @asynccontextmanager
 async def open_browser():
-    """Open the browser and give it; without one, the test is skipped or fails."""
+    """Open the browser and yield it; without one, the test is skipped or fails."""
     path = find_browser()
     if path is None:
         skip_or_fail("no browser: install chromium, or set CHROME_BIN to a Chromium or Chrome")

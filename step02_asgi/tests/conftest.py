@@ -43,9 +43,15 @@ def signed_in(demo, client, alice):
 
 
 @pytest.fixture(scope="session")
-def server(django_db_setup, django_db_blocker, tmp_path_factory):
+def server_log(tmp_path_factory):
+    """The path of what the server process has logged."""
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="session")
+def server(django_db_setup, django_db_blocker, server_log):
     """The address of a real server process that serves the database of the tests."""
-    with django_db_blocker.unblock(), run_server(tmp_path_factory.mktemp("server") / "log") as url:
+    with django_db_blocker.unblock(), run_server(server_log) as url:
         yield url
 
 
@@ -60,7 +66,7 @@ async def browser():
 async def new_visitor(browser, server):
     """A function that opens a window for one more person; it shares nothing with the others.
 
-    With a username the person is signed in, with the name of a room they are in there.
+    With a username the person is signed in, with the name of a room they are on its page.
     """
     contexts = []
 
@@ -73,9 +79,9 @@ async def new_visitor(browser, server):
         if username:
             session = await sync_to_async(session_of)(username)
             await context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
-            await visitor.page.goto("/chat/")
         if room:
-            await visitor.enter(room)
+            room_id = (await Room.objects.aget(name=room)).pk
+            await visitor.page.goto(f"/chat/room/{room_id}/")
         return visitor
 
     yield open_window

@@ -1,11 +1,12 @@
 """Real server processes for the tests."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -15,13 +16,16 @@ from django.db import connection
 
 RUNSERVER = ("manage.py", "runserver", "--noreload", "127.0.0.1:{port}")
 TIMEOUT = float(os.environ.get("TEST_TIMEOUT") or 60)  # seconds: more for a slow machine
+PORTS = range(15_000, 32_000)  # no system uses them for outgoing connections
 
 
 def free_port():
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a TCP port of 127.0.0.1 that no program uses."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def environ_of_a_process():
@@ -51,7 +55,7 @@ def run_manage(*arguments, **environ):
 
 @contextmanager
 def run_server(log, command=RUNSERVER, **environ):
-    """Run a server of this project on the database of the tests; give its address.
+    """Run a server of this project on the database of the tests; yield its address.
 
     `log` is the path that its output goes to, `command` what Python is to run, with {port} for
     the port, and `environ` what its environment has besides ours.
@@ -87,7 +91,7 @@ def wait_until(condition):
 
 
 def is_served(url):
-    """Tell whether somebody answers there, whatever the answer is."""
+    """Return whether a server answers there, whatever the answer is."""
     try:
         urlopen(url, timeout=TIMEOUT).close()
     except HTTPError:

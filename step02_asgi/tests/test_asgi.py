@@ -13,10 +13,8 @@ from .servers import run_server
 DAPHNE = ("-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "mychannels.asgi:application")
 
 
-def test_runserver_is_daphne(transactional_db, tmp_path):
-    log = tmp_path / "log"
-    with run_server(log):
-        assert "Starting ASGI/Daphne" in log.read_text()
+def test_runserver_is_daphne(server, server_log):
+    assert "Starting ASGI/Daphne" in server_log.read_text()
 
 
 def test_daphne_command_serves_the_pages(transactional_db, tmp_path):
@@ -44,7 +42,7 @@ def test_wrong_module_in_asgi_application_is_named_in_the_error(settings):
         get_default_application()
 
 
-def test_websocket_handshake_is_turned_away(server):
+def test_websocket_handshake_is_refused(server):
     with pytest.raises(InvalidStatus) as refusal, connect(server.replace("http", "ws")):
         pass
     assert refusal.value.response.status_code == 500

@@ -30,7 +30,7 @@ def skip_or_fail(reason):
 
 @asynccontextmanager
 async def open_browser():
-    """Open the browser and give it; without one, the test is skipped or fails."""
+    """Open the browser and yield it; without one, the test is skipped or fails."""
     path = find_browser()
     if path is None:
         skip_or_fail("no browser: install chromium, or set CHROME_BIN to a Chromium or Chrome")
@@ -82,7 +82,7 @@ class Visitor:
         await self.page.get_by_role("button", name="Send").click()
 
     async def chat_says(self, text):
-        """Wait until the line of the chat that tells its state has that text, case and all."""
+        """Wait until the status line of the chat has that text, in the same case."""
         words = re.compile(re.escape(text))
         await self.page.locator("#chat [role=status]", has_text=words).wait_for()
 

@@ -5,10 +5,12 @@ from contextlib import ExitStack
 import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from chat.models import Room
+from mychannels.routing import application
 
 from .browsers import Visitor, open_browser
 from .servers import TIMEOUT, run_server
@@ -82,6 +84,17 @@ def headers(live_demo):
     return headers_of
 
 
+@pytest_asyncio.fixture
+async def communicator(headers, general):
+    """Alice's connection to the consumer of General, without a server in between."""
+    path = f"/ws/chat/room/{general.pk}"
+    communicator = WebsocketCommunicator(application, path, headers("alice"))
+    connected, _ = await communicator.connect(TIMEOUT)
+    assert connected
+    yield communicator
+    await communicator.disconnect(timeout=TIMEOUT)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser():
     """A real browser: one for all tests, which have their own windows and cookies in it."""
@@ -93,7 +106,7 @@ async def browser():
 async def new_visitor(browser, server):
     """A function that opens a window for one more person; it shares nothing with the others.
 
-    With a username the person is signed in, with the name of a room they are in there.
+    With a username the person is signed in, with the name of a room they are on its page.
     """
     contexts = []
 
@@ -106,9 +119,9 @@ async def new_visitor(browser, server):
         if username:
             session = await sync_to_async(session_of)(username)
             await context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
-            await visitor.page.goto("/chat/")
         if room:
-            await visitor.enter(room)
+            room_id = (await Room.objects.aget(name=room)).pk
+            await visitor.page.goto(f"/chat/room/{room_id}/")
         return visitor
 
     yield open_window

@@ -39,7 +39,7 @@ class Socket:
 
 @contextmanager
 def open_socket(server, path, session=None, **options):
-    """Open a socket to `path` of `server`, from a page of that server unless `origin` says else.
+    """Open a socket to `path` of `server`; `origin` is that server by default.
 
     Raises websockets.exceptions.InvalidStatus when the handshake is refused.
     """

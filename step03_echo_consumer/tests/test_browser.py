@@ -12,103 +12,26 @@ WIDEST_RIGHT_EDGE = """
 """
 
 
-async def test_alice_signs_in_and_sees_her_rooms(new_visitor):
-    alice = await new_visitor()
-    await alice.sign_in("alice")
-    assert await alice.page.locator(".cards a").all_inner_texts() == ["General", "Workshop"]
-
-
-async def test_outsider_is_turned_away_from_a_room(new_visitor, general):
-    carol = await new_visitor()
-    await carol.sign_in("carol")
-    response = await carol.page.goto(f"/chat/room/{general.pk}/")
-    assert response.status == 403
-    assert await carol.page.get_by_role("heading", name="isn’t open to you").is_visible()
-
-
-async def test_signing_out_leads_to_the_login_page(alice_in_general):
-    await alice_in_general.page.get_by_role("button", name="Sign out").click()
-    await alice_in_general.page.get_by_role("heading", name="Sign in").wait_for()
-
-
 async def test_alert_of_one_user_is_polled_by_the_other(alice_in_general, bob_in_general):
     await alice_in_general.post_alert("lunch at one")
     await bob_in_general.poll()
     await bob_in_general.alerts().filter(has_text="lunch at one").wait_for()
 
 
-async def test_alert_is_shown_once_over_several_polls(alice_in_general):
-    await alice_in_general.post_alert("only once")
-    await alice_in_general.poll()
-    await alice_in_general.alerts().wait_for()
-    await alice_in_general.poll()
-    await alice_in_general.page.get_by_text(": 0 new").wait_for()
-    assert await alice_in_general.alerts().count() == 1
-
-
-async def test_meter_counts_requests_that_bring_nothing(alice_in_general):
-    await alice_in_general.page.get_by_text(": 0 new").wait_for()
-    requests = await alice_in_general.meter("requests")
-    await alice_in_general.poll()
-    await alice_in_general.page.get_by_text(": 0 new").wait_for()
-    assert await alice_in_general.meter("requests") > requests > 0
-    assert await alice_in_general.meter("request-bytes") >= 2 * len('{"alerts": []}')
-    assert await alice_in_general.meter("alerts") == 0
-
-
-async def test_wire_log_lists_requests_and_answers(alice_in_general):
-    lines = await alice_in_general.wire_log()
-    await lines.filter(has_text="→ GET /alert/latest/?after=0").first.wait_for()
-    await lines.filter(has_text='← 200 {"alerts": []}').first.wait_for()
-
-
-async def test_alert_that_looks_like_html_is_text(alice_in_general):
-    await alice_in_general.post_alert("<b id=loud>loud</b>")
-    await alice_in_general.poll()
-    await alice_in_general.alerts().filter(has_text="<b id=loud>loud</b>").wait_for()
-    assert await alice_in_general.page.locator("#loud").count() == 0
-
-
-async def test_page_goes_on_by_itself_after_a_poll_without_answer(alice_in_general):
-    await alice_in_general.page.get_by_text(": 0 new").wait_for()
-    await alice_in_general.page.route("**/alert/latest/**", lambda route: route.abort())
-    await alice_in_general.page.clock.fast_forward(2000)
-    await alice_in_general.page.get_by_text("No answer").wait_for()
-    await alice_in_general.page.unroute("**/alert/latest/**")
-    await alice_in_general.poll()
-    await alice_in_general.page.get_by_text(": 0 new").wait_for()
-
-
-async def test_alert_that_is_refused_is_answered_in_words_that_stay(alice_in_general):
-    await alice_in_general.post_alert("   ")
-    problem = alice_in_general.page.get_by_role("alert").filter(has_text="Not posted: content")
-    await problem.wait_for()
-    await alice_in_general.poll()
-    assert await problem.is_visible()
-    await alice_in_general.post_alert("better")
-    await problem.wait_for(state="detached")
-
-
-async def test_page_says_that_the_user_was_signed_out(alice_in_general):
-    await alice_in_general.page.context.clear_cookies()
-    await alice_in_general.page.clock.fast_forward(2000)
-    await alice_in_general.page.get_by_text("You are signed out").wait_for()
-
-
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(390, "dark"), (1280, "light")], ids=["phone", "desktop"]
-)
-async def test_axe_finds_nothing_and_nothing_is_cut_off(new_visitor, width, scheme):
+async def test_axe_finds_nothing_and_nothing_is_cut_off(new_visitor):
     try:
         from axe_playwright_python.async_playwright import Axe
     except ImportError:
         skip_or_fail("no accessibility test without axe-playwright-python")
-    alice = await new_visitor(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    alice = await new_visitor()
 
     async def check_page():
-        results = await Axe().run(alice.page)
-        assert results.violations_count == 0, results.generate_report()
-        assert await alice.page.evaluate(WIDEST_RIGHT_EDGE) <= width - 16
+        for width, scheme in [(390, "dark"), (1280, "light")]:
+            await alice.page.set_viewport_size({"width": width, "height": 800})
+            await alice.page.emulate_media(color_scheme=scheme)
+            results = await Axe().run(alice.page)
+            assert results.violations_count == 0, results.generate_report()
+            assert await alice.page.evaluate(WIDEST_RIGHT_EDGE) <= width - 16
 
     await alice.page.goto("/accounts/login/")
     await check_page()

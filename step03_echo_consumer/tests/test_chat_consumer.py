@@ -1,22 +1,10 @@
 import logging
 
-import pytest_asyncio
 from channels.testing import WebsocketCommunicator
 
 from mychannels.routing import application
 
 from .sockets import TIMEOUT
-
-
-@pytest_asyncio.fixture
-async def communicator(headers, general):
-    """Alice's connection to the consumer of General, without a server in between."""
-    path = f"/ws/chat/room/{general.pk}"
-    communicator = WebsocketCommunicator(application, path, headers("alice"))
-    connected, _ = await communicator.connect(TIMEOUT)
-    assert connected
-    yield communicator
-    await communicator.disconnect(timeout=TIMEOUT)
 
 
 async def test_message_is_echoed(communicator):

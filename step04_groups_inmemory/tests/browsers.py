@@ -30,7 +30,7 @@ def skip_or_fail(reason):
 
 @asynccontextmanager
 async def open_browser():
-    """Open the browser and give it; without one, the test is skipped or fails."""
+    """Open the browser and yield it; without one, the test is skipped or fails."""
     path = find_browser()
     if path is None:
         skip_or_fail("no browser: install chromium, or set CHROME_BIN to a Chromium or Chrome")
@@ -81,8 +81,20 @@ class Visitor:
         await self.page.get_by_label("New message").fill(message)
         await self.page.get_by_role("button", name="Send").click()
 
+    async def change_frames(self, change):
+        """Let the page get, for each frame that the server sends, those that `change` returns."""
+
+        def route(socket):
+            def pass_on(frame):
+                for changed in change(frame):
+                    socket.send(changed)
+
+            socket.connect_to_server().on_message(pass_on)
+
+        await self.page.route_web_socket("**/ws/**", route)
+
     async def chat_says(self, text):
-        """Wait until the line of the chat that tells its state has that text, case and all."""
+        """Wait until the status line of the chat has that text, in the same case."""
         words = re.compile(re.escape(text))
         await self.page.locator("#chat [role=status]", has_text=words).wait_for()
 

@@ -39,7 +39,7 @@ class Socket:
 
 @contextmanager
 def open_socket(server, path, session=None, **options):
-    """Open a socket to `path` of `server`, from a page of that server unless `origin` says else.
+    """Open a socket to `path` of `server`; `origin` is that server by default.
 
     Raises websockets.exceptions.InvalidStatus when the handshake is refused.
     """
@@ -51,6 +51,6 @@ def open_socket(server, path, session=None, **options):
 
 
 def nothing_arrives(socket):
-    """Tell whether the socket's own message is the next that arrives: no other was on its way."""
+    """Return whether the socket's own message is the next to arrive: no other was on its way."""
     socket.send({"message": "marker"})
     return socket.receive()["message"] == "marker"

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from alert.forms import AlertForm
 from chat.frames import FrameError, parse_frame, parse_message
 
 
@@ -51,6 +52,16 @@ def test_blank_message_is_refused(message):
 @pytest.mark.parametrize("message", ["\x00", "a\ud83d"])
 def test_message_with_characters_that_cannot_be_stored_is_refused(message):
     assert refused(text(message)) == "bad_frame"
+
+
+@pytest.mark.parametrize("message", ["", " \t\u2003", "a\x00", "a\ud83d", "x" * 201])
+def test_message_is_refused_where_the_form_of_an_alert_refuses_it(message):
+    assert not AlertForm({"content": message}).is_valid()
+    assert refused(text(message)) in {"blank", "bad_frame", "too_long"}
+
+
+def test_message_keeps_its_spaces():
+    assert parse_message(parse_frame(text(" hi "))) == " hi "
 
 
 def test_message_of_200_characters_is_read():

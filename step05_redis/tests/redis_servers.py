@@ -21,7 +21,7 @@ def find_redis():
 
 
 def is_listening(port):
-    """Tell whether somebody accepts connections on that port of 127.0.0.1."""
+    """Return whether a program accepts connections on that port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

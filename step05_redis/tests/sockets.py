@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from .servers import TIMEOUT
@@ -39,7 +40,7 @@ class Socket:
 
 @contextmanager
 def open_socket(server, path, session=None, **options):
-    """Open a socket to `path` of `server`, from a page of that server unless `origin` says else.
+    """Open a socket to `path` of `server`; `origin` is that server by default.
 
     Raises websockets.exceptions.InvalidStatus when the handshake is refused.
     """
@@ -50,7 +51,16 @@ def open_socket(server, path, session=None, **options):
         yield Socket(connection)
 
 
+def close_code(socket):
+    """Read what arrives until the server closes the socket; return the code that it sends."""
+    try:
+        while True:
+            socket.receive()
+    except ConnectionClosed as closed:
+        return closed.rcvd.code
+
+
 def nothing_arrives(socket):
-    """Tell whether the socket's own message is the next that arrives: no other was on its way."""
+    """Return whether the socket's own message is the next to arrive: no other was on its way."""
     socket.send({"message": "marker"})
     return socket.receive()["message"] == "marker"

@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
+from alert.forms import AlertForm
 from alert.models import Alert
 
 
@@ -62,6 +63,15 @@ def test_post_without_usable_content_is_refused_with_a_message(signed_in, form):
     assert response.status_code == 400
     assert response.json()["message"].startswith("content: ")
     assert not Alert.objects.exists()
+
+
+def test_post_of_blanks_is_answered_in_plain_words(signed_in):
+    message = signed_in.post("/alert/", {"content": " "}).json()["message"]
+    assert message == "content: Write something first."
+
+
+def test_lone_surrogates_are_refused():
+    assert AlertForm({"content": "a\ud83d"}).errors.keys() == {"content"}
 
 
 def test_post_keeps_the_spaces_around_the_content(signed_in):

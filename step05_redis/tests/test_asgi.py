@@ -11,10 +11,8 @@ from .servers import run_server
 DAPHNE = ("-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "mychannels.asgi:application")
 
 
-def test_runserver_is_daphne(transactional_db, tmp_path):
-    log = tmp_path / "log"
-    with run_server(log):
-        assert "Starting ASGI/Daphne" in log.read_text()
+def test_runserver_is_daphne(server, server_log):
+    assert "Starting ASGI/Daphne" in server_log.read_text()
 
 
 def test_daphne_command_serves_the_pages(transactional_db, tmp_path):

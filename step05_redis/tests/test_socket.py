@@ -1,7 +1,24 @@
+import socket
+
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from .servers import wait_until
+
+BAD_FRAMES = [
+    ("hi", "bad_json"),
+    ("", "bad_json"),
+    ("[" * 4000, "bad_json"),
+    ([], "bad_frame"),
+    ({}, "bad_frame"),
+    ({"message": 1}, "bad_frame"),
+    ({"message": "\ud83d"}, "bad_frame"),
+    (b'{"message": "hi"}', "bad_frame"),
+    (b"", "bad_frame"),
+    ({"message": "  "}, "blank"),
+    ({"message": "x" * 201}, "too_long"),
+    (" " * 4097, "too_long"),
+]
 
 
 def refused(connect, *args, **options):
@@ -18,10 +35,10 @@ def new_log(server_log, connect):
     return lambda: server_log.read_text()[start:]
 
 
-def test_message_that_looks_like_html_is_not_changed(connect):
+def test_message_is_not_changed(connect):
     alice = connect("alice")
-    alice.send({"message": "<b>hi</b> & bye"})
-    assert alice.next_message() == "<b>hi</b> & bye"
+    alice.send({"message": " <b>hi</b> & bye\n"})
+    assert alice.next_message() == " <b>hi</b> & bye\n"
 
 
 def test_anonymous_is_refused(connect):
@@ -62,36 +79,25 @@ def test_refusals_leave_no_traceback_in_the_log(connect, new_log):
 
 
 @pytest.mark.parametrize("path", ["ws/chat/room/1/", "ws/nowhere"])
-def test_path_without_a_route_is_an_error_of_the_server(connect, new_log, path):
+def test_path_without_a_route_is_a_server_error(connect, new_log, path):
     assert refused(connect, "alice", path) == 500
     wait_until(lambda: f"ValueError: No route found for path '{path}'." in new_log())
 
 
-@pytest.mark.parametrize(
-    ("frame", "code"),
-    [
-        ("hi", "bad_json"),
-        ("", "bad_json"),
-        ("[" * 4000, "bad_json"),
-        ([], "bad_frame"),
-        ({}, "bad_frame"),
-        ({"message": 1}, "bad_frame"),
-        ({"message": "\ud83d"}, "bad_frame"),
-        (b'{"message": "hi"}', "bad_frame"),
-        (b"", "bad_frame"),
-        ({"message": "  "}, "blank"),
-        ({"message": "x" * 201}, "too_long"),
-        (" " * 4097, "too_long"),
-    ],
-)
-def test_bad_frame_gets_an_error_and_the_socket_lives_on(connect, new_log, frame, code):
+def test_bad_frames_get_an_error_and_the_socket_stays_open(connect, new_log):
     alice = connect("alice")
-    alice.send(frame)
-    error = alice.receive("error")
-    assert error["code"] == code
-    assert error["message"]
+    for frame, code in BAD_FRAMES:
+        alice.send(frame)
+        error = alice.receive("error")
+        assert (error["code"], bool(error["message"])) == (code, True), frame
     alice.send({"message": "still here"})
     assert alice.next_message() == "still here"
+    assert "Traceback" not in new_log()
+
+
+def test_client_that_vanishes_leaves_no_traceback(connect, new_log):
+    connect("alice").connection.socket.shutdown(socket.SHUT_RDWR)
+    wait_until(lambda: "'alice' left 'General'" in new_log())
     assert "Traceback" not in new_log()
 
 

@@ -30,7 +30,7 @@ def skip_or_fail(reason):
 
 @asynccontextmanager
 async def open_browser():
-    """Open the browser and give it; without one, the test is skipped or fails."""
+    """Open the browser and yield it; without one, the test is skipped or fails."""
     path = find_browser()
     if path is None:
         skip_or_fail("no browser: install chromium, or set CHROME_BIN to a Chromium or Chrome")
@@ -70,8 +70,8 @@ class Visitor:
         await self.page.get_by_label("New message").fill(message)
         await self.page.get_by_role("button", name="Send").click()
 
-    async def tamper_with_frames(self, change):
-        """Let the page get, for every frame that the server sends, those that `change` returns."""
+    async def change_frames(self, change):
+        """Let the page get, for each frame that the server sends, those that `change` returns."""
 
         def route(socket):
             def pass_on(frame):
@@ -83,17 +83,13 @@ class Visitor:
         await self.page.route_web_socket("**/ws/**", route)
 
     async def chat_says(self, text):
-        """Wait until the line of the chat that tells its state has that text, case and all."""
+        """Wait until the status line of the chat has that text, in the same case."""
         words = re.compile(re.escape(text))
         await self.page.locator("#chat [role=status]", has_text=words).wait_for()
 
     def messages(self):
         """Return the locator of the chat messages that the page shows."""
         return self.page.get_by_role("log", name="Messages").get_by_role("listitem")
-
-    def unsaved(self):
-        """Return the locator of the messages that the page shows as not saved yet."""
-        return self.page.get_by_role("group", name="Not saved yet").get_by_role("listitem")
 
     async def meter(self, name):
         """Return what the meter on the page has counted under that name."""

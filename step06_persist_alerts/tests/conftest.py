@@ -6,7 +6,6 @@ from contextlib import ExitStack
 import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
-from channels.layers import channel_layers
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.core.management import call_command
@@ -26,12 +25,6 @@ def redis_server():
     """The Redis that every test and every server process uses unless it says otherwise."""
     with run_redis(os.environ["REDIS_URL"]):
         yield
-
-
-@pytest.fixture(autouse=True)
-def new_channel_layer():
-    """A channel layer of its own for each test: its locks belong to the event loop of the test."""
-    channel_layers.backends.clear()
 
 
 @pytest.fixture
@@ -119,7 +112,6 @@ async def communicator(headers, general):
     communicator = WebsocketCommunicator(application, path, headers("alice"))
     connected, _ = await communicator.connect(TIMEOUT)
     assert connected
-    assert await communicator.receive_json_from(TIMEOUT) == {"msg_type": "synced", "seq": 0}
     yield communicator
     await communicator.disconnect(timeout=TIMEOUT)
 
@@ -135,11 +127,12 @@ async def browser():
 async def new_visitor(browser, server):
     """A function that opens a window for one more person; it shares nothing with the others.
 
-    With a username the person is signed in, with the name of a room they are in there.
+    With a username the person is signed in, with the name of a room they are on its page;
+    `change_frame` returns the frames that this page gets for each frame from the server.
     """
     contexts = []
 
-    async def open_window(username=None, room=None, base_url=server, **options):
+    async def open_window(username=None, room=None, base_url=server, change_frame=None, **options):
         context = await browser.new_context(base_url=base_url, **options)
         contexts.append(context)
         await context.clock.install()
@@ -148,9 +141,11 @@ async def new_visitor(browser, server):
         if username:
             session = await sync_to_async(session_of)(username)
             await context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
-            await visitor.page.goto("/chat/")
+        if change_frame:
+            await visitor.change_frames(change_frame)
         if room:
-            await visitor.enter(room)
+            room_id = (await Room.objects.aget(name=room)).pk
+            await visitor.page.goto(f"/chat/room/{room_id}/")
         return visitor
 
     yield open_window

@@ -16,8 +16,7 @@ if "TEST_DATABASE" in os.environ:  # a server process, started by a test: see se
 else:
     # A file, not SQLite's memory: server processes and other threads have to see it too.
     folder = tempfile.TemporaryDirectory(prefix="mychannels-")
-    if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-        DATABASES["default"]["TEST"] = {"NAME": Path(folder.name) / "test.sqlite3"}
+    DATABASES["default"]["TEST"] = {"NAME": Path(folder.name) / "test.sqlite3"}
     # A Redis of our own: see the fixture redis_server.
     os.environ["REDIS_URL"] = f"redis://127.0.0.1:{free_port()}/0"
     CHANNEL_LAYERS["default"]["CONFIG"]["hosts"] = [os.environ["REDIS_URL"]]

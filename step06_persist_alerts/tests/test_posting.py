@@ -1,86 +1,47 @@
-from concurrent.futures import ThreadPoolExecutor
-from uuid import uuid4
-
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from redis.exceptions import RedisError
 
+from alert import posting
 from alert.models import Alert
-from alert.posting import save_alert, save_alerts
-
-pytestmark = pytest.mark.usefixtures("live_demo")
+from alert.posting import post_alert
 
 
-def save_at_once(room, user, client_ids):
-    """Save an alert for each client_id, from four threads; return the pairs of save_alert."""
-
-    def save(client_id):
-        try:
-            return save_alert(room, user, "hi", client_id)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as threads:
-        return list(threads.map(save, client_ids))
+async def fail(alert):
+    raise RedisError("no Redis")
 
 
-def test_alerts_that_are_saved_at_once_have_numbers_without_holes(general, alice):
-    saved = save_at_once(general, alice, [uuid4() for _ in range(40)])
-    assert sorted(alert.seq for alert, _ in saved) == list(range(1, 41))
-    general.refresh_from_db()
-    assert general.last_seq == 40
+def test_alert_is_announced_only_after_the_commit(
+    demo, general, alice, monkeypatch, django_capture_on_commit_callbacks
+):
+    announced = []
+
+    async def note(alert):
+        announced.append(alert)
+
+    monkeypatch.setattr(posting, "send_alert", note)
+    with django_capture_on_commit_callbacks(execute=True):
+        alert = post_alert(general, alice, "hi")
+        assert announced == []
+    assert announced == [alert]
 
 
-def test_alert_that_is_sent_many_times_at_once_is_stored_once(general, alice):
-    saved = save_at_once(general, alice, [uuid4()] * 20)
-    assert sorted(created for _, created in saved) == [False] * 19 + [True]
-    assert {alert.seq for alert, _ in saved} == {1}
-    assert Alert.objects.count() == 1
-
-
-def test_rooms_are_numbered_apart_when_saved_at_once(general, workshop, alice):
-    with ThreadPoolExecutor(2) as threads:
-        both = [
-            threads.submit(save_at_once, room, alice, [uuid4() for _ in range(10)])
-            for room in [general, workshop]
-        ]
-        for saved in both:
-            assert sorted(alert.seq for alert, _ in saved.result()) == list(range(1, 11))
-
-
-def test_many_alerts_are_numbered_in_their_order(general, alice):
-    client_id = uuid4()
-    drafts = [(alice, "one", None), (alice, "two", client_id), (alice, "2", client_id)]
-    saved = save_alerts(general, [*drafts, (alice, "three", None)])
-    assert [(alert.seq, created) for alert, created in saved] == [
-        (1, True),
-        (2, True),
-        (2, False),
-        (3, True),
-    ]
-    assert [alert.content for alert in Alert.objects.order_by("seq")] == ["one", "two", "three"]
-    assert save_alert(general, alice, "next")[0].seq == 4
-
-
-def test_many_alerts_take_as_many_queries_as_one(general, alice):
-    taken = set()
-    for count in [1, 30]:
-        drafts = [(alice, "hi", uuid4()) for _ in range(count)]
-        with CaptureQueriesContext(connection) as queries:
-            save_alerts(general, drafts)
-        taken.add(len(queries))
-    assert len(taken) == 1
-
-
-def test_many_alerts_are_saved_all_or_none(general, alice):
+def test_alert_that_cannot_be_saved_is_not_announced(live_demo, general, alice, monkeypatch):
+    monkeypatch.setattr(posting, "send_alert", fail)
     with pytest.raises(ValueError, match="unsaved"):
-        save_alerts(general, [(alice, "hi", None), (User(username="not saved"), "hi", None)])
+        post_alert(general, User(username="not saved"), "hi")
     assert not Alert.objects.exists()
-    assert save_alert(general, alice, "hi")[0].seq == 1
 
 
-def test_alert_whose_transaction_fails_leaves_no_hole(general, alice):
-    with pytest.raises(ValueError, match="unsaved"):
-        save_alert(general, User(username="not saved"), "hi")
-    assert save_alert(general, alice, "hi")[0].seq == 1
+def test_alert_that_cannot_be_announced_is_stored(live_demo, general, client, alice, monkeypatch):
+    monkeypatch.setattr(posting, "send_alert", fail)
+    client.force_login(alice)
+    assert client.post(f"/alert/room/{general.pk}/", {"content": "hi"}).status_code == 201
+    assert Alert.objects.get().content == "hi"
+
+
+def test_alert_by_post_reaches_the_open_sockets(connect, general, client, alice):
+    bob = connect("bob")
+    client.force_login(alice)
+    frame = client.post(f"/alert/room/{general.pk}/", {"content": "from a view"}).json()
+    assert bob.receive("message") == frame

@@ -3,14 +3,10 @@ import subprocess
 import sys
 
 import pytest
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.management import call_command
 from django.core.servers.basehttp import get_internal_wsgi_application
-from django.db import connection
-from django.db.backends.signals import connection_created
 
-from alert.models import Alert
 from mychannels.wsgi import application
 
 from .servers import run_manage
@@ -49,28 +45,3 @@ def test_application_finds_its_settings_by_itself(module):
 
 def test_runserver_serves_the_wsgi_application():
     assert get_internal_wsgi_application() is application
-
-
-@pytest.mark.parametrize("variable", ["DJANGO_SECRET_KEY", "DJANGO_ALLOWED_HOSTS"])
-def test_without_debug_a_missing_key_or_host_list_is_a_clear_error(db, variable):
-    environ = {"DJANGO_SECRET_KEY": "our own", "DJANGO_ALLOWED_HOSTS": "a.example"}
-    environ |= {"DJANGO_SETTINGS_MODULE": "mychannels.settings", "DJANGO_DEBUG": "0", variable: ""}
-    result = run_manage("check", **environ)
-    assert result.returncode != 0
-    assert "Without DEBUG, set DJANGO_SECRET_KEY and DJANGO_ALLOWED_HOSTS" in result.stderr
-
-
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="others have a pool")
-async def test_sqlite_is_not_opened_anew_for_every_query(live_demo):
-    def note(**options):
-        opened.append(options)
-
-    opened = []
-    count = database_sync_to_async(Alert.objects.count)
-    await count()
-    connection_created.connect(note)
-    try:
-        await count()
-    finally:
-        connection_created.disconnect(note)
-    assert opened == []

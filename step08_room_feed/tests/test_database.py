@@ -1,0 +1,119 @@
+import sqlite3
+from contextlib import closing, contextmanager
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from django.db import connection
+
+from .servers import run_server
+from .sessions import session_of
+from .sockets import close_code, history, open_socket
+
+UNAVAILABLE = 4503
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("database")
+
+
+@pytest.fixture(scope="module")
+def database(folder):
+    """The path of a database that the tests of this module can take away."""
+    return folder / "copy.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def log(folder):
+    return folder / "log"
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup, django_db_blocker, database, log):
+    """The address of a server process that uses that database."""
+    with django_db_blocker.unblock(), run_server(log, TEST_DATABASE=str(database)) as url:
+        yield url
+
+
+@pytest.fixture
+def session(live_demo, database):
+    """The session of alice in a fresh copy of the database of the tests."""
+    session = session_of("alice")
+    with (
+        closing(sqlite3.connect(connection.settings_dict["NAME"])) as source,
+        closing(sqlite3.connect(database)) as copy,
+    ):
+        source.backup(copy)
+    return session
+
+
+@pytest.fixture
+def alice(session, server, general):
+    """A real socket of alice to General."""
+    with open_socket(server, f"ws/chat/room/{general.pk}", session) as socket:
+        assert history(socket) == ([], 0)
+        yield socket
+
+
+@contextmanager
+def taken_away(database):
+    """Put a folder in the place of the database: SQLite can't open it."""
+    aside = database.rename(database.with_suffix(".aside"))
+    database.mkdir()
+    try:
+        yield
+    finally:
+        database.rmdir()
+        aside.rename(database)
+
+
+def get(server, path, session):
+    """Return the status, the type and the text of a page."""
+    try:
+        page = urlopen(Request(f"{server}{path}", headers={"Cookie": f"sessionid={session}"}))
+    except HTTPError as error:
+        page = error
+    with page:
+        return page.status, page.headers["Content-Type"], page.read().decode()
+
+
+@pytest.mark.parametrize("frame", [{"message": "hi"}, {"sync": 0}])
+def test_open_socket_is_closed_when_the_database_is_down(alice, database, frame):
+    with taken_away(database):
+        alice.send(frame)
+        assert close_code(alice) == UNAVAILABLE
+
+
+def test_new_socket_is_accepted_then_closed_until_the_database_is_back(
+    session, server, database, general
+):
+    path = f"ws/chat/room/{general.pk}"
+    with taken_away(database), open_socket(server, path, session) as socket:
+        assert close_code(socket) == UNAVAILABLE
+    with open_socket(server, path, session) as socket:
+        socket.send({"message": "back"})
+        assert socket.receive("ack")["seq"] == 1
+
+
+def test_page_is_a_plain_503_until_the_database_is_back(session, server, database):
+    with taken_away(database):
+        status, content_type, text = get(server, "/chat/", session)
+        assert (status, content_type) == (503, "text/plain")
+        assert "Try again" in text
+    assert get(server, "/chat/", session)[0] == 200
+
+
+def test_each_outage_is_one_line_in_the_log(session, server, database, general, log):
+    path = f"ws/chat/room/{general.pk}"
+    lines = []
+    for _ in range(3):
+        with open_socket(server, path, session) as socket, taken_away(database):
+            socket.send({"message": "hi"})
+            assert close_code(socket) == UNAVAILABLE
+            with open_socket(server, path, session) as another:
+                assert close_code(another) == UNAVAILABLE
+            assert get(server, "/chat/", session)[0] == 503
+        lines.append(log.read_text().count("The database can't be reached"))
+    assert lines == [lines[0], lines[0] + 1, lines[0] + 2]
+    assert "Traceback" not in log.read_text()

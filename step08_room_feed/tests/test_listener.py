@@ -1,0 +1,170 @@
+import asyncio
+import os
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import OperationalError
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from alert import feeds, listener
+from alert.posting import save_alert
+from chat.consumers import ChatConsumer
+from mychannels import outages
+
+from .servers import wait_until
+from .sockets import TIMEOUT
+
+HOUR = 3600  # seconds: a listener that polls so rarely has to be notified
+
+
+@pytest.fixture
+def rare_polls(monkeypatch):
+    """Let the listener poll once, when it starts."""
+    monkeypatch.setattr(listener, "POLL_INTERVAL", HOUR)
+
+
+async def store(room, user, message):
+    """Store a message as another process does; return the notification that it sends."""
+    alert, _ = await sync_to_async(save_alert)(room, user, message)
+    return {"type": listener.NOTIFICATION, "numbers": [(room.pk, alert.seq)]}
+
+
+async def next_message(communicator):
+    """Return the text of the next message, whatever comes before it."""
+    while (frame := await communicator.receive_json_from(TIMEOUT))["msg_type"] != "message":
+        pass
+    return frame["message"]
+
+
+async def settle(communicator, layer, room, user):
+    """Wait until the listener has polled, and waits for notifications."""
+    await layer.group_send(listener.GROUP, await store(room, user, "settled"))
+    assert await next_message(communicator) == "settled"
+
+
+async def test_message_is_announced_by_room_and_number(join, next_event, general):
+    alice = await join("alice")
+    await alice.send_json_to({"message": "hi"})
+    numbers = [[general.pk, 1]]
+    assert await next_event() == {"type": listener.NOTIFICATION, "numbers": numbers}
+
+
+async def test_notification_brings_a_message_before_the_next_poll(
+    rare_polls, join, layer, general, alice
+):
+    bob = await join("bob")
+    await settle(bob, layer, general, alice)
+    await layer.group_send(listener.GROUP, await store(general, alice, "hi"))
+    assert await next_message(bob) == "hi"
+
+
+async def test_poll_finds_a_message_whose_notification_was_lost(
+    frequent_polls, join, general, alice
+):
+    bob = await join("bob")
+    await store(general, alice, "hi")
+    assert await next_message(bob) == "hi"
+
+
+async def test_first_poll_finds_what_was_stored_before_the_process_joined_its_group(
+    rare_polls, join, layer, general, alice, monkeypatch
+):
+    group_add = layer.group_add
+
+    async def add_late(*args):
+        await store(general, alice, "hi")
+        await group_add(*args)
+
+    monkeypatch.setattr(layer, "group_add", add_late)
+    assert await next_message(await join("bob")) == "hi"
+
+
+async def test_message_of_a_sender_who_leaves_at_once_is_announced(
+    join, next_event, general, monkeypatch
+):
+    async def fail(self, frame):
+        raise OSError("the client has left")
+
+    alice = await join("alice")
+    await alice.receive_json_from(TIMEOUT)
+    monkeypatch.setattr(ChatConsumer, "send_frame", fail)
+    await alice.send_json_to({"message": "bye"})
+    assert (await next_event())["numbers"] == [[general.pk, 1]]
+    with pytest.raises(OSError, match="the client has left"):
+        await alice.wait(TIMEOUT)
+
+
+async def test_process_joins_one_group_for_all_rooms_and_again_when_redis_was_emptied(
+    frequent_polls, join, general, workshop
+):
+    for room in [general, workshop]:
+        await join("alice", f"ws/chat/room/{room.pk}")
+    groups = f"{settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']}:group:*"
+    with Redis.from_url(os.environ["REDIS_URL"]) as redis:
+        for _ in range(2):
+            await asyncio.to_thread(wait_until, lambda: redis.keys(groups))
+            (group,) = redis.keys(groups)
+            assert redis.zcard(group) == 1
+            assert 0 < redis.ttl(group) <= 60  # seconds
+            redis.flushall()
+
+
+async def test_foreign_events_are_ignored_with_a_line_for_each_type(
+    rare_polls, join, layer, general, alice, caplog
+):
+    listener.warn_once.cache_clear()
+    bob = await join("bob")
+    await settle(bob, layer, general, alice)
+    for event_type in ["chat_notice", "chat_notice", "chat_message"]:
+        await layer.group_send(listener.GROUP, {"type": event_type, "message": "hi"})
+    await layer.group_send(listener.GROUP, await store(general, alice, "hi"))
+    assert await next_message(bob) == "hi"
+    ignored = [message for message in caplog.messages if "Ignored" in message]
+    assert ignored == [
+        "Ignored an event of the type 'chat_notice'.",
+        "Ignored an event of the type 'chat_message'.",
+    ]
+
+
+async def test_listener_reads_again_after_a_failure_of_the_database(
+    rare_polls, join, layer, general, alice, monkeypatch
+):
+    load_frames, failures = feeds.load_frames, [OperationalError("database is locked")]
+
+    async def fail_once(room, after):
+        if failures:
+            raise failures.pop()
+        return await load_frames(room, after)
+
+    bob = await join("bob")
+    await settle(bob, layer, general, alice)
+    monkeypatch.setattr(feeds, "load_frames", fail_once)
+    await layer.group_send(listener.GROUP, await store(general, alice, "hi"))
+    assert await next_message(bob) == "hi"
+    assert failures == []
+
+
+async def refuse(*args):
+    raise RedisConnectionError("Connection refused.")
+
+
+async def hang(*args):
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("fail", [refuse, hang])
+async def test_each_outage_of_redis_is_one_line_in_the_log_and_messages_go_on(
+    frequent_polls, join, layer, monkeypatch, caplog, fail
+):
+    bob = await join("bob")
+    for number in [1, 2]:
+        with monkeypatch.context() as outage:
+            for name in ["group_add", "group_send", "receive"]:
+                outage.setattr(layer, name, fail)
+            for message in ["one", "two"]:
+                await bob.send_json_to({"message": message})
+                assert await next_message(bob) == message
+        assert sum("Redis can't be reached" in line for line in caplog.messages) == number
+        await asyncio.to_thread(wait_until, lambda: "Redis" not in outages.ongoing)

@@ -1,0 +1,11 @@
+"""Signed-in users without the detour over the login page."""
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+
+def session_of(username):
+    """Return the value of the cookie `sessionid` of a new session of that user."""
+    client = Client()
+    client.force_login(User.objects.get(username=username))
+    return client.cookies["sessionid"].value

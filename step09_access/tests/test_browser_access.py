@@ -1,0 +1,72 @@
+import pytest
+from django.contrib.sessions.models import Session
+
+from .servers import free_port, run_server
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("live_demo")]
+
+HOUR = 3_600_000  # milliseconds
+
+
+async def stops(visitor):
+    """Check that the page no longer takes messages and doesn't connect again."""
+    handshakes = (await visitor.wire_log()).filter(has_text="handshake")
+    text = await visitor.page.locator("#chat [role=status]").inner_text()
+    before = await handshakes.count()
+    await visitor.page.clock.run_for(60_000)
+    assert await handshakes.count() == before
+    assert await visitor.page.locator("#chat [role=status]").inner_text() == text
+    assert await visitor.page.get_by_role("button", name="Send").is_disabled()
+
+
+async def test_page_of_a_removed_user_says_so_and_stops(alice_in_general, general):
+    await alice_in_general.chat_says("Connected.")
+    await general.users.aclear()
+    await alice_in_general.chat_says("You no longer have access to this room.")
+    await stops(alice_in_general)
+
+
+async def test_page_of_a_signed_out_user_says_so_and_stops(alice_in_general):
+    await alice_in_general.chat_says("Connected.")
+    await Session.objects.all().adelete()
+    await alice_in_general.chat_says("You are signed out. Reload the page to sign in again.")
+    await stops(alice_in_general)
+
+
+async def test_page_that_is_refused_when_it_comes_back_says_so_and_stops(
+    new_visitor, general, tmp_path
+):
+    port = free_port()
+    with run_server(tmp_path / "log", port=port) as url:
+        alice = await new_visitor("alice", "General", base_url=url)
+        await alice.chat_says("Connected.")
+    await alice.chat_says("Not connected.")
+    await general.users.aclear()
+    with run_server(tmp_path / "log", port=port):
+        await alice.page.clock.fast_forward(60_000)
+        await alice.chat_says("You no longer have access to this room.")
+        await stops(alice)
+
+
+async def test_page_that_sends_too_fast_sends_the_rest_later_in_order(new_visitor, tmp_path):
+    with run_server(tmp_path / "log") as url:
+        alice = await new_visitor("alice", "General", base_url=url)
+        await alice.chat_says("Connected.")
+        box = alice.page.get_by_label("New message")
+        await alice.page.evaluate("""
+            const form = document.querySelector("#chat form");
+            for (let n = 0; n < 30; n++) {
+                form.elements.message.value = `message ${n}.`;
+                form.requestSubmit();
+            }
+        """)
+        for _ in range(20):
+            if await alice.messages().count() >= 30:
+                break
+            await alice.page.clock.run_for(1000)
+            import asyncio
+
+            await asyncio.sleep(0.2)
+        texts = [t.split()[2] for t in await alice.messages().all_inner_texts()]
+        print(texts)
+        assert texts == [f"{n}." for n in range(30)]

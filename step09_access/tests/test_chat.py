@@ -1,0 +1,72 @@
+import pytest
+from django.contrib.auth.models import User
+
+from chat.models import Room
+
+
+def test_a_room_is_shown_by_its_name():
+    assert str(Room(name="General")) == "General"
+
+
+def test_home_redirects_to_the_rooms(client):
+    assert client.get("/").url == "/chat/"
+
+
+def test_room_list_shows_the_rooms_that_the_user_has_joined(demo, client):
+    client.force_login(User.objects.get(username="bob"))
+    assert [room.name for room in client.get("/chat/").context["rooms"]] == ["General"]
+
+
+def test_room_list_of_a_user_without_rooms_says_so(demo, client):
+    client.force_login(User.objects.get(username="teacher"))
+    assert "haven’t joined a room" in client.get("/chat/").content.decode()
+
+
+def test_room_opens_for_a_member(signed_in, general):
+    response = signed_in.get(f"/chat/room/{general.pk}/")
+    assert response.status_code == 200
+    assert response.context["room"] == general
+
+
+@pytest.mark.parametrize("username", ["carol", "teacher"])
+def test_room_is_closed_to_everybody_else(demo, client, general, username):
+    client.force_login(User.objects.get(username=username))
+    assert client.get(f"/chat/room/{general.pk}/").status_code == 403
+
+
+@pytest.mark.parametrize("room_id", [0, 999, 10**30])
+def test_room_that_does_not_exist_looks_like_a_closed_one(signed_in, room_id):
+    assert signed_in.get(f"/chat/room/{room_id}/").status_code == 403
+
+
+def test_room_name_is_text_on_its_page(signed_in, general):
+    Room.objects.filter(pk=general.pk).update(name="<b>loud</b>")
+    page = signed_in.get(f"/chat/room/{general.pk}/").content.decode()
+    assert "&lt;b&gt;loud&lt;/b&gt;" in page
+    assert "<b>loud</b>" not in page
+
+
+@pytest.mark.parametrize(
+    ("username", "page", "title"),
+    [
+        (None, "/accounts/login/", "Sign in"),
+        ("alice", "/chat/", "Your rooms"),
+        ("alice", "/chat/room/{room}/", "General"),
+        ("carol", "/chat/room/{room}/", "Not your room"),
+    ],
+)
+def test_page_has_a_title_of_its_own(demo, client, general, username, page, title):
+    if username:
+        client.force_login(User.objects.get(username=username))
+    content = client.get(page.format(room=general.pk)).content.decode()
+    assert f"<title>{title} – mychannels</title>" in content
+
+
+@pytest.mark.parametrize("model", ["chat/room", "alert/alert"])
+def test_admin_lists_rooms_and_alerts(demo, client, model):
+    client.force_login(User.objects.get(username="teacher"))
+    assert client.get(f"/admin/{model}/").status_code == 200
+
+
+def test_admin_is_closed_to_users_who_are_not_staff(signed_in):
+    assert signed_in.get("/admin/").url == "/admin/login/?next=/admin/"

@@ -1,0 +1,47 @@
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.servers.basehttp import get_internal_wsgi_application
+
+from mychannels.wsgi import application
+
+from .servers import run_manage
+
+SHOW_SETTINGS = """
+from django.conf import settings
+print([settings.SECRET_KEY, settings.DEBUG, settings.ALLOWED_HOSTS])
+"""
+
+
+def test_system_checks_find_nothing():
+    call_command("check", fail_level="WARNING")
+
+
+def test_every_change_of_a_model_has_its_migration(db):
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_environment_sets_key_debug_and_hosts(db):
+    environ = {
+        "DJANGO_SETTINGS_MODULE": "mychannels.settings",
+        "DJANGO_SECRET_KEY": "our own",
+        "DJANGO_DEBUG": "0",
+        "DJANGO_ALLOWED_HOSTS": "a.example, b.example",
+    }
+    shown = run_manage("shell", "--verbosity=0", "--command", SHOW_SETTINGS, **environ)
+    assert shown.stdout.strip() == "['our own', False, ['a.example', 'b.example']]"
+
+
+@pytest.mark.parametrize("module", ["asgi", "wsgi"])
+def test_application_finds_its_settings_by_itself(module):
+    environ = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-c", f"from mychannels.{module} import application"]
+    assert subprocess.run(command, cwd=settings.BASE_DIR, env=environ).returncode == 0
+
+
+def test_runserver_serves_the_wsgi_application():
+    assert get_internal_wsgi_application() is application

@@ -1,0 +1,39 @@
+import pytest
+
+from .browsers import skip_or_fail
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("live_demo")]
+
+# The right edge of whatever stands inside a panel, in pixels; the panel's padding follows it.
+WIDEST_RIGHT_EDGE = """
+    Math.max(0, ...Array.from(
+        document.querySelectorAll(".panel *"), (element) => element.getBoundingClientRect().right
+    ))
+"""
+
+
+async def test_axe_finds_nothing_and_nothing_is_cut_off(new_visitor):
+    try:
+        from axe_playwright_python.async_playwright import Axe
+    except ImportError:
+        skip_or_fail("no accessibility test without axe-playwright-python")
+    alice = await new_visitor()
+
+    async def check_page():
+        for width, scheme in [(390, "dark"), (1280, "light")]:
+            await alice.page.set_viewport_size({"width": width, "height": 800})
+            await alice.page.emulate_media(color_scheme=scheme)
+            results = await Axe().run(alice.page)
+            assert results.violations_count == 0, results.generate_report()
+            assert await alice.page.evaluate(WIDEST_RIGHT_EDGE) <= width - 16
+
+    await alice.page.goto("/accounts/login/")
+    await check_page()
+    await alice.sign_in("alice")
+    await check_page()
+    await alice.enter("General")
+    await alice.send_message("hello")
+    await alice.wire_log()
+    await check_page()
+    await alice.page.goto("/chat/room/0/")
+    await check_page()

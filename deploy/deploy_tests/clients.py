@@ -1,4 +1,4 @@
-"""Programs and people that come to the site from outside, through nginx."""
+"""Clients that reach the site from outside, through nginx."""
 
 import re
 import ssl
@@ -18,7 +18,7 @@ from tests.sockets import TIMEOUT, open_socket
 
 
 class AsItIs(HTTPErrorProcessor):
-    """Follows no redirect and takes no status for an error."""
+    """Return every response as it is: follow no redirect, raise for no status."""
 
     def http_response(self, request, response):
         return response
@@ -27,13 +27,13 @@ class AsItIs(HTTPErrorProcessor):
 
 
 class Client:
-    """An HTTP client with cookies that trusts the certificate of the site."""
+    """An HTTP client with cookies that trusts the site's certificate."""
 
     def __init__(self, site):
         self.site = site
         self.context = ssl.create_default_context(cafile=site.certificate)
-        # TLS 1.3 sends tickets of its own accord: the thread in which websockets reads takes them
-        # for data, and its read then gets in the way of the first write.
+        # A TLS 1.3 server sends session tickets unasked. websockets' reading thread takes them for
+        # data and reads on, which collides with the first write.
         self.context.maximum_version = ssl.TLSVersion.TLSv1_2
         self.cookies = CookieJar()
         self.opener = build_opener(
@@ -44,13 +44,13 @@ class Client:
         )
 
     def get(self, path, base=None, **headers):
-        """Return the response; the names of headers have _ in place of -."""
+        """Return the response; write headers with _ in place of -."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request((base or self.site.url) + path, headers=headers)
         return self.opener.open(request, timeout=TIMEOUT)
 
     def post(self, path, origin=None, **fields):
-        """Post a form with its token from a page of that origin, which is the site if not said."""
+        """Post a form with its token from a page of that origin, by default the site's own."""
         fields["csrfmiddlewaretoken"] = self.cookie("csrftoken").value
         data = urlencode(fields).encode()
         request = Request(self.site.url + path, data, {"Origin": origin or self.site.url})
@@ -65,13 +65,13 @@ class Client:
         return self.post("/accounts/login/", username=username, password="channels")
 
     def open_socket(self, path, **options):
-        """Open a socket, as a context manager; see tests/sockets.py of step 6."""
+        """Open a socket, as a context manager; see the step's tests/sockets.py."""
         session = self.cookie("sessionid").value
         return open_socket(self.site.url, path, session, ssl=self.context, **options)
 
 
 def daphne_of(site, socket):
-    """Return the Daphne that the socket has ended on: the one that has logged its address."""
+    """Return the Daphne that serves the socket: the one that logged its address."""
     host, port = socket.connection.local_address
     line = re.compile(rf'{host}:{port} - - \S+ "WSCONNECT ')
 

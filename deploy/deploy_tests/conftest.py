@@ -1,5 +1,6 @@
 """Fixtures that several test modules share."""
 
+import json
 from contextlib import ExitStack
 
 import pytest
@@ -21,7 +22,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def client(site):
-    """Somebody who isn't signed in."""
+    """A client that isn't signed in."""
     return Client(site)
 
 
@@ -42,8 +43,19 @@ def bob(site):
 
 
 @pytest.fixture
+def health(client):
+    """A function that returns the status and the JSON of /health/."""
+
+    def ask():
+        response = client.get("/health/")
+        return response.status, json.load(response)
+
+    return ask
+
+
+@pytest.fixture
 def connect():
-    """A function that opens a socket of a client to the room General."""
+    """A function that opens a client's socket to the room General."""
     with ExitStack() as sockets:
 
         def open_for(client, path=ROOM, **options):
@@ -61,7 +73,7 @@ async def browser():
 
 @pytest_asyncio.fixture
 async def visitor(site, browser):
-    """A person with a window, who notes in `problems` what the browser complains about."""
+    """A person with a browser window; `problems` collects the browser's complaints."""
     context = await browser.new_context(base_url=site.url, ignore_https_errors=True)
     visitor = Visitor(await context.new_page())
     visitor.problems = []

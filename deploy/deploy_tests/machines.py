@@ -10,15 +10,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from string import Template
 
-from tests.postgresql_servers import need_postgresql, run_postgresql
-from tests.programs import Program, fixed_port, skip_or_fail
 from tests.redis_servers import run_redis
 from tests.servers import TIMEOUT
 
+from .postgresql_servers import need_postgresql, run_postgresql
+from .programs import Program, fixed_port, skip_or_fail
+
 DEPLOY = Path(__file__).resolve().parent.parent
-STEP = DEPLOY.parent / "step06_persist_alerts"
+STEP = max(DEPLOY.parent.glob("step[0-9][0-9]_*"))  # the last one
 UNIT = DEPLOY / "systemd" / "mychannels@.service"
-NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")  # Debian's folder for it
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")  # where Debian puts it
 
 NGINX_CONF = """
 $user
@@ -51,7 +52,7 @@ call_command("collectstatic", interactive=False)
 
 
 def environ_of_a_server(**variables):
-    """Return the environment of a process of the site: nothing of ours but PATH, and these."""
+    """Return a site process's environment: these variables, and nothing of ours but PATH."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{DEPLOY}:{STEP}",
@@ -63,7 +64,7 @@ def environ_of_a_server(**variables):
 
 
 def run_python(environ, *arguments):
-    """Run Python with those arguments in step 6's folder; return what it did."""
+    """Run Python with those arguments in the step's folder; return the CompletedProcess."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=STEP,
@@ -76,7 +77,7 @@ def run_python(environ, *arguments):
 
 
 def words_of_the_unit():
-    """Return the words of the command in the systemd unit."""
+    """Return the systemd unit's command as a list of words."""
     command = re.search(r"^ExecStart=((?:.*\\\n)*.*)$", UNIT.read_text(), re.MULTILINE)
     return shlex.split(command[1].replace("\\\n", " "))
 
@@ -96,7 +97,7 @@ class Redis:
 
 
 class Site:
-    """All machines of a site, and `url`, the address of its nginx."""
+    """A site's machines, and `url`, its nginx's address."""
 
     def __init__(self, folder, postgresql):
         self.folder = folder
@@ -118,14 +119,14 @@ class Site:
         assert result.returncode == 0, result.stderr
 
     def make_daphne(self, port):
-        """Return a Daphne that runs as the systemd unit says."""
+        """Return a Daphne with the systemd unit's command."""
         _, *options = words_of_the_unit()
         options = [word.replace("%i", str(port)) for word in options]
         command = [sys.executable, "-m", "daphne", *options]
         return Program(command, port, self.folder / f"daphne{port}", cwd=STEP, env=self.environ)
 
     def make_nginx(self, https_port):
-        """Return an nginx with our configuration, filled in as envsubst does it."""
+        """Return an nginx with our configuration, filled in as envsubst would."""
         key = self.folder / "privkey.pem"
         make_certificate(self.certificate, key)
         values = {
@@ -140,19 +141,19 @@ class Site:
         }
         template = (DEPLOY / "nginx" / "mychannels.conf.template").read_text()
         (self.folder / "mychannels.conf").write_text(Template(template).safe_substitute(values))
-        user = "user root;" if os.geteuid() == 0 else ""  # its workers have to read the folder
+        user = "user root;" if os.geteuid() == 0 else ""  # its workers must read the folder
         values = {"user": user, "mime_types": mime_types()}
         (self.folder / "nginx.conf").write_text(Template(NGINX_CONF).substitute(values))
         command = [NGINX, "-p", self.folder, "-c", "nginx.conf", "-e", "error.log"]
         return Program(command, https_port, self.folder / "nginx")
 
     def log(self):
-        """Return what the Daphnes have logged."""
+        """Return what the Daphnes logged."""
         return "".join(daphne.log.read_text() for daphne in self.daphnes)
 
 
 def make_certificate(certificate, key):
-    """Make a key and a certificate that is its own authority, for this machine."""
+    """Make a key and a self-signed certificate for this machine."""
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
     kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
     command = ["openssl", "req", *kind, *names, "-keyout", key, "-out", certificate]
@@ -160,18 +161,18 @@ def make_certificate(certificate, key):
 
 
 def mime_types():
-    """Return the path of the list of types that comes with nginx."""
+    """Return the path of nginx's own list of MIME types."""
     built = subprocess.run([NGINX, "-V"], capture_output=True, text=True).stderr
     return Path(re.search(r"--conf-path=(\S+)", built)[1]).parent / "mime.types"
 
 
 @contextmanager
 def run_site(folder):
-    """Run a whole site with its files in that folder; give a Site. All of it ends at the end."""
+    """Run a whole site with its files in that folder; yield a Site."""
     if NGINX is None:
         skip_or_fail("no nginx: install nginx")
     if shutil.which("openssl") is None:
-        skip_or_fail("no openssl, which makes the certificate: install openssl")
+        skip_or_fail("no openssl for the certificate: install openssl")
     need_postgresql()
     with ExitStack() as running:
         site = Site(folder, running.enter_context(run_postgresql()))

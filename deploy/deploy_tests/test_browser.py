@@ -33,7 +33,7 @@ async def test_admin_works_under_the_policy(visitor):
     assert visitor.problems == []
 
 
-async def test_member_is_chosen_in_the_admin(visitor):
+async def test_admin_adds_a_member_to_a_room(visitor):
     await visitor.sign_in("teacher")
     await visitor.page.goto("/admin/chat/room/2/change/")
     await visitor.page.get_by_label("Name").fill("Workshop")
@@ -44,7 +44,7 @@ async def test_member_is_chosen_in_the_admin(visitor):
 
 
 @pytest.mark.parametrize("page", ["/accounts/login/", "/chat/"])
-async def test_policy_stops_a_script_that_got_into_a_page(visitor, page):
+async def test_policy_stops_an_injected_script(visitor, page):
     await visitor.page.goto(page)
     script = "element = document.createElement('script'); element.text = 'window.ran = 1';"
     await visitor.page.evaluate(f"{script} document.body.append(element)")

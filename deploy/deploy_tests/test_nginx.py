@@ -8,7 +8,7 @@ def plain_http(site):
     return f"http://127.0.0.1:{site.http_port}"
 
 
-def test_http_is_sent_to_https(client, plain_http):
+def test_http_is_redirected_to_https(client, plain_http):
     response = client.get("/chat/?a=b", plain_http)
     assert response.status == 301
     assert response.headers["Location"] == "https://127.0.0.1/chat/?a=b"
@@ -19,18 +19,18 @@ def test_hsts_is_for_https_only(client, plain_http):
     assert "Strict-Transport-Security" not in client.get(LOGIN, plain_http).headers
 
 
-def test_nginx_alone_says_what_the_protocol_is(client, plain_http):
+def test_client_cannot_forge_the_protocol(client, plain_http):
     assert client.get(LOGIN, plain_http, X_Forwarded_Proto="https").status == 301
     assert client.get(LOGIN, X_Forwarded_Proto="http").status == 200
 
 
-def test_daphne_sends_http_to_https_too(site, client):
+def test_daphne_redirects_http_to_https_too(site, client):
     response = client.get(LOGIN, f"http://127.0.0.1:{site.daphnes[0].port}")
     assert response.status == 301
     assert response.headers["Location"].startswith("https://")
 
 
-def test_nginx_alone_says_who_the_client_is(site, client):
+def test_client_cannot_forge_its_address(site, client):
     client.get(LOGIN, X_Forwarded_For="192.0.2.1")
     assert "127.0.0.1:" in site.log()
     assert "192.0.2.1" not in site.log()
@@ -62,7 +62,7 @@ def test_nginx_serves_the_static_files_itself(site, client):
     assert "/static/chat.js" not in site.log()
 
 
-def test_static_file_is_sent_again_only_when_it_has_changed(client):
+def test_unchanged_static_file_is_not_sent_again(client):
     first = client.get("/static/chat.js")
     assert first.headers["Cache-Control"] == "no-cache"
     assert client.get("/static/chat.js", If_None_Match=first.headers["ETag"]).status == 304
@@ -83,7 +83,7 @@ def test_form_of_a_foreign_page_is_refused(client):
     assert client.post(LOGIN, origin="https://foreign.example").status == 403
 
 
-def test_client_cannot_move_the_site_to_another_path(client):
+def test_client_cannot_forge_the_root_path(client):
     response = client.get(LOGIN, Daphne_Root_Path="/elsewhere")
     assert response.status == 200
     assert b"/elsewhere" not in response.read()

@@ -7,7 +7,7 @@ REQUIRED = ["DJANGO_SECRET_KEY", "DJANGO_ALLOWED_HOSTS", "DATABASE_URL", "REDIS_
 
 @pytest.fixture
 def environ():
-    """A complete environment; nobody listens on these addresses."""
+    """A complete environment; nothing listens on these addresses."""
     return environ_of_a_server(
         DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing", REDIS_URL="redis://127.0.0.1:1/0"
     )
@@ -33,7 +33,14 @@ def test_a_variable_that_is_set_is_not_named(environ):
     assert result.stderr.splitlines()[-1].endswith(error)
 
 
-def test_debug_can_not_be_turned_on(environ):
+@pytest.mark.parametrize("url", ["sqlite:///db.sqlite3", "mychannels"])
+def test_database_must_be_postgresql(environ, url):
+    result = run_python(environ | {"DATABASE_URL": url}, "manage.py", "check")
+    error = "ImproperlyConfigured: Set DATABASE_URL to postgresql://USER:PASSWORD@HOST/NAME."
+    assert result.stderr.splitlines()[-1].endswith(error)
+
+
+def test_debug_cannot_be_turned_on(environ):
     show = "from django.conf import settings; print(settings.DEBUG)"
     result = run_python(environ | {"DJANGO_DEBUG": "true"}, "-c", show)
     assert result.stdout == "False\n"

@@ -1,6 +1,6 @@
 """Ask a Daphne on this machine for its health: python -m mychannels_deploy.ask_health PORT
 
-Ends with an error if it isn't well.
+Exits with an error if it is unhealthy.
 """
 
 import os

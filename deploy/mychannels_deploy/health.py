@@ -1,7 +1,6 @@
-"""Whether a server reaches what it needs."""
+"""Whether a server reaches the database and the channel layer."""
 
 import asyncio
-import logging
 
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
@@ -9,43 +8,40 @@ from django.db import connection
 from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 
-logger = logging.getLogger(__name__)
+from mychannels.outages import begin, end
 
-LAYER_TIMEOUT = 2  # seconds; the database has a time limit of its own, see step 6's settings
+LAYER_TIMEOUT = 2  # seconds; the database's own is in settings.py
 
 
 @never_cache
 async def health(request):
-    """Answer 200 if the database and the layer work, else 503; the JSON says which is away."""
+    """Answer 200 if the database and the layer work, else 503; the JSON has the state of each."""
     database, layer = await asyncio.gather(
-        works("database", sync_to_async(ask_database)()), works("layer", ask_layer())
+        check("The database", sync_to_async(query_database)()), check("Redis", use_layer())
     )
-    answer = {"database": state(database), "layer": state(layer)}
-    return JsonResponse(answer, status=200 if database and layer else 503)
+    works = database == layer == "ok"
+    return JsonResponse({"database": database, "layer": layer}, status=200 if works else 503)
 
 
-def state(well):
-    return "ok" if well else "away"
-
-
-async def works(name, question):
-    """Return whether the awaitable ends well; what is wrong goes to the log, not to the client."""
+async def check(service, attempt):
+    """Return "ok" if the awaitable succeeds, else "unavailable"; the error goes to the log only."""
     try:
-        await question
+        await attempt
     except Exception as error:
-        logger.error("The %s is away: %s: %s", name, type(error).__name__, error)
-        return False
-    return True
+        begin(service, f"{type(error).__name__}: {error}")
+        return "unavailable"
+    end(service)
+    return "ok"
 
 
-def ask_database():
+def query_database():
     """Run a query; raises django.db.Error."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
-async def ask_layer():
-    """Send something to ourselves and wait for it; raises RedisError or TimeoutError."""
+async def use_layer():
+    """Send an event to ourselves and wait for it; raises RedisError or TimeoutError."""
     layer = get_channel_layer()
     channel = await layer.new_channel("health")
     async with asyncio.timeout(LAYER_TIMEOUT):

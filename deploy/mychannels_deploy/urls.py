@@ -1,4 +1,4 @@
-"""The addresses of step 6, and one for those who watch the servers."""
+"""The last step's addresses, and one that says whether a server works."""
 
 from django.urls import path
 

@@ -14,7 +14,6 @@ from mychannels import outages
 from .feeds import RoomFeed
 
 warn_once = cache(logging.getLogger(__name__).warning)
-
 GROUP = "feeds"
 NOTIFICATION = "feeds.notification"  # the type of the event
 POLL_INTERVAL = 2  # seconds
@@ -60,7 +59,7 @@ async def poll():
     rooms = Room.objects.filter(pk__in=list(RoomFeed.of_room)).values_list("pk", "last_seq")
     sockets = [socket for feed in RoomFeed.of_room.values() for socket in feed.sockets]
     try:
-        RoomFeed.refresh(await database_sync_to_async(list)(rooms))
+        RoomFeed.refresh(await database_sync_to_async(list)(rooms), exact=True)
     except outages.DATABASE_ERRORS as error:
         outages.begin("The database", error)
         for socket in sockets:

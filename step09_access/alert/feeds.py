@@ -44,10 +44,12 @@ class RoomFeed:
             self.of_room.pop(self.room.pk, None)
 
     @classmethod
-    def refresh(cls, numbers):
+    def refresh(cls, numbers, exact=False):
         """Read what is new, soon, from pairs of the id and the last number of a room."""
         for room_id, seq in numbers:
             feed = cls.of_room.get(room_id)
+            if feed and exact and feed.last_seq > seq:  # the database was replaced
+                feed.frames, feed.last_seq = [], seq
             if feed and feed.last_seq < seq:
                 feed.wanted = max(feed.wanted, seq)
                 if feed.reading is None or feed.reading.done():

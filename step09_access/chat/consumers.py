@@ -78,7 +78,6 @@ class ChatConsumer(AsyncWebsocketConsumer):
         return await self.user.rooms_joined.filter(pk=room_id).afirst()
 
     async def send_messages(self, after):
-        """Send every message after that number, from now on."""
         try:
             await self.replay(after)
             async for text in self.feed.follow(self.last_sent):
@@ -89,6 +88,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
     async def replay(self, after):
         """Send every message after that number, then `synced` with the last number."""
         await self.room.arefresh_from_db(fields=["last_seq"])
+        RoomFeed.refresh([(self.room.pk, self.room.last_seq)], exact=True)
         self.last_sent = min(after, self.room.last_seq)
         await self.send_missing()
         await self.send_frame({"msg_type": MSG_TYPE_SYNCED, "seq": self.last_sent})

@@ -1,11 +1,11 @@
+import asyncio
+
 import pytest
 from django.contrib.sessions.models import Session
 
-from .servers import free_port, run_server
+from .servers import TIMEOUT, free_port, run_server
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("live_demo")]
-
-HOUR = 3_600_000  # milliseconds
 
 
 async def stops(visitor):
@@ -52,7 +52,6 @@ async def test_page_that_sends_too_fast_sends_the_rest_later_in_order(new_visito
     with run_server(tmp_path / "log") as url:
         alice = await new_visitor("alice", "General", base_url=url)
         await alice.chat_says("Connected.")
-        box = alice.page.get_by_label("New message")
         await alice.page.evaluate("""
             const form = document.querySelector("#chat form");
             for (let n = 0; n < 30; n++) {
@@ -60,13 +59,8 @@ async def test_page_that_sends_too_fast_sends_the_rest_later_in_order(new_visito
                 form.requestSubmit();
             }
         """)
-        for _ in range(20):
-            if await alice.messages().count() >= 30:
-                break
-            await alice.page.clock.run_for(1000)
-            import asyncio
-
-            await asyncio.sleep(0.2)
-        texts = [t.split()[2] for t in await alice.messages().all_inner_texts()]
-        print(texts)
+        async with asyncio.timeout(TIMEOUT):
+            while await alice.messages().count() < 30:
+                await alice.page.clock.run_for(1000)
+        texts = [text.split()[2] for text in await alice.messages().all_inner_texts()]
         assert texts == [f"{n}." for n in range(30)]

@@ -41,6 +41,20 @@ async def take(follower, count):
         return [json.loads(await anext(follower))["seq"] for _ in range(count)]
 
 
+@pytest.fixture
+def feed(live_demo, general):
+    """The feed of General, with a socket that is none."""
+    feed = RoomFeed.join(general, socket="ours")
+    yield feed
+    feed.leave("ours")
+
+
+async def catch_up(feed, seq):
+    """Let the feed read the messages up to that number."""
+    RoomFeed.refresh([(feed.room.pk, seq)])
+    await feed.reading
+
+
 async def test_feed_reads_a_message_once_for_all_sockets(join, general, alice, queries):
     sockets = [await join(name) for name in ["alice", "alice", "bob", "bob", "bob"]]
     for socket in sockets:
@@ -53,30 +67,25 @@ async def test_feed_reads_a_message_once_for_all_sockets(join, general, alice, q
     assert sum('FROM "alert_alert"' in sql for sql in queries) == 1
 
 
-async def test_feed_sends_what_it_has_read_without_asking_again(live_demo, general, alice, queries):
-    feed = RoomFeed(general)
+async def test_feed_sends_what_it_has_read_without_asking_again(feed, general, alice, queries):
     await store(general, alice, 3)
-    await feed.refresh(3)
+    await catch_up(feed, 3)
     queries.clear()
     assert await take(feed.follow(1), 2) == [2, 3]
     assert queries == []
 
 
-async def test_feed_reads_older_messages_in_pages(live_demo, general, alice, queries):
-    feed = RoomFeed(general)
+async def test_feed_reads_older_messages_in_pages(feed, general, alice, queries):
     await store(general, alice, 250)
-    await feed.refresh(250)
+    await catch_up(feed, 250)
     queries.clear()
     assert await take(feed.follow(0), 250) == list(range(1, 251))
     assert len(queries) == 2  # the last 100 come from memory
 
 
-async def test_followers_that_start_again_get_every_message_in_order(
-    live_demo, general, alice, monkeypatch
-):
-    monkeypatch.setattr(feeds, "PAUSE", 0)
+async def test_followers_that_start_again_get_every_message_in_order(feed, general, alice):
     chance = random.Random(8)
-    feed, total = RoomFeed(general), 200
+    total = 200
 
     async def follow():
         seen = 0
@@ -95,20 +104,20 @@ async def test_followers_that_start_again_get_every_message_in_order(
             tasks.create_task(follow())
         while general.last_seq < total:
             await store(general, alice, min(chance.randint(1, 60), total - general.last_seq))
-            await feed.refresh(general.last_seq)
+            await catch_up(feed, general.last_seq)
 
 
 async def test_message_stored_during_the_replay_comes_once(join, general, alice, monkeypatch):
-    load_frames, reading, go_on = feeds.load_frames, asyncio.Event(), asyncio.Event()
+    load, reading, go_on = feeds.load, asyncio.Event(), asyncio.Event()
 
     async def load_slowly(room, after):
-        frames = await load_frames(room, after)
+        frames = await load(room, after)
         if not reading.is_set():
             reading.set()
             await go_on.wait()
         return frames
 
-    monkeypatch.setattr(feeds, "load_frames", load_slowly)
+    monkeypatch.setattr(feeds, "load", load_slowly)
     await store(general, alice, 2)
     bob = await join("bob")
     async with asyncio.timeout(TIMEOUT):

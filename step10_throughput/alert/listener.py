@@ -15,7 +15,6 @@ from mychannels import outages
 from .feeds import RoomFeed
 
 warn_once = cache(logging.getLogger(__name__).warning)
-
 GROUP = "feeds"
 NOTIFICATION = "feeds.notification"  # the type of the event
 POLL_INTERVAL = 2  # seconds
@@ -83,7 +82,7 @@ async def poll():
     sockets = [socket for feed in RoomFeed.of_room.values() for socket in feed.sockets]
     try:
         await close_forbidden(sockets)
-        RoomFeed.refresh(await database_sync_to_async(list)(rooms))
+        RoomFeed.refresh(await database_sync_to_async(list)(rooms), exact=True)
     except outages.DATABASE_ERRORS as error:
         outages.begin("The database", error)
         for socket in sockets:

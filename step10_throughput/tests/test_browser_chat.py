@@ -1,10 +1,6 @@
-import re
-
 import pytest
-from asgiref.sync import sync_to_async
 
 from alert.models import Alert
-from alert.posting import post_alert
 from chat.models import Room
 
 from .browsers import Visitor
@@ -21,14 +17,6 @@ async def test_message_is_shown_to_everybody_in_the_room(alice_in_general, bob_i
     await alice_in_general.send_message("hi")
     await alice_in_general.messages().filter(has_text="alice hi").wait_for()
     await bob_in_general.messages().filter(has_text="alice hi").wait_for()
-
-
-async def test_history_is_there_after_a_reload(alice_in_general):
-    await alice_in_general.send_message("remember me")
-    message = alice_in_general.messages().filter(has_text="alice remember me")
-    await message.wait_for()
-    await alice_in_general.page.reload()
-    await message.locator("time[datetime]").wait_for()
 
 
 async def test_page_keeps_what_is_not_saved_and_sends_it_when_it_is_connected_again(new_visitor):
@@ -50,75 +38,6 @@ async def test_page_keeps_what_is_not_saved_and_sends_it_when_it_is_connected_ag
     await lines.filter(has_text="?after=1 (handshake)").first.wait_for()
 
 
-async def test_pause_doubles_with_each_try_in_vain_up_to_30_seconds(new_visitor):
-    alice = await new_visitor("alice", "General", change_frame=unchanged)
-    await alice.chat_says("Connected.")
-    await alice.cut_off()
-    tries = (await alice.wire_log()).filter(has_text="closed (code 4503)")
-    for number in range(7):
-        await alice.chat_says("Trying again")
-        await alice.page.clock.fast_forward(30_000)
-        await tries.nth(number).wait_for()
-    await alice.chat_says("The server can’t reach Redis or the database. Trying again in")
-    text = await alice.page.locator("#chat [role=status]").inner_text()
-    assert 15 <= int(re.search(r"in (\d+) s", text)[1]) <= 30
-
-
-async def test_message_that_is_refused_is_not_sent_again(new_visitor):
-    alice = await new_visitor("alice", "General", change_frame=unchanged)
-    await alice.send_message("   ")
-    await alice.chat_says("Write something first.")
-    await alice.page.locator(".unsaved .refused").wait_for()
-    await alice.cut_off()
-    await alice.reconnect()
-    await alice.send_message("better")
-    await alice.messages().filter(has_text="better").wait_for()
-    lines = await alice.wire_log()
-    assert await lines.filter(has_text='⇒ {"message":"   "').count() == 1
-
-
-async def test_message_that_is_saved_and_has_not_come_yet_says_so(new_visitor):
-    def hold_back(frame):
-        return [] if '"msg_type": "message"' in frame else [frame]
-
-    alice = await new_visitor("alice", "General", change_frame=hold_back)
-    await alice.send_message("on its way")
-    await alice.page.locator(".unsaved .saved", has_text="on its way").wait_for()
-
-
-async def shows(visitor, *messages):
-    """Wait for the last of those messages, then check that the page shows these alone, in order."""
-    await visitor.messages().filter(has_text=messages[-1]).wait_for()
-    texts = await visitor.messages().all_inner_texts()
-    assert [text.split()[1] for text in texts] == list(messages)
-
-
-async def test_message_that_was_missed_is_fetched_and_shown_in_its_place(
-    new_visitor, general, alice
-):
-    def lose_once(frame):
-        if '"message": "one"' in frame and not lost:
-            lost.append(frame)
-            return []
-        return [frame]
-
-    lost = []
-    bob = await new_visitor("bob", "General", change_frame=lose_once)
-    await bob.chat_says("Connected.")
-    for message in ["one", "two"]:
-        await sync_to_async(post_alert)(general, alice, message)
-    await shows(bob, "one", "two")
-    assert lost
-
-
-async def test_message_that_comes_twice_is_shown_once(new_visitor):
-    alice = await new_visitor("alice", "General", change_frame=lambda frame: [frame, frame])
-    for message in ["one", "two"]:
-        await alice.send_message(message)
-        await alice.messages().filter(has_text=message).wait_for()
-    await shows(alice, "one", "two")
-
-
 async def test_page_notices_a_line_that_gives_no_answer(new_visitor):
     def answer(frame):
         return [] if dead else [frame]
@@ -128,7 +47,7 @@ async def test_page_notices_a_line_that_gives_no_answer(new_visitor):
     await alice.send_message("hi")
     await alice.messages().filter(has_text="hi").wait_for()
     dead.append(True)
-    await alice.page.clock.run_for(15_000)
+    await alice.page.clock.run_for(30_000)
     await alice.chat_says("No answer. Trying again in")
     dead.clear()
     await alice.reconnect()
@@ -141,11 +60,12 @@ async def test_page_starts_over_when_the_room_does(alice_in_general):
     await alice_in_general.messages().filter(has_text="old").wait_for()
     await Alert.objects.all().adelete()
     await Room.objects.aupdate(last_seq=0)
-    await alice_in_general.page.clock.fast_forward(5000)
+    await alice_in_general.page.clock.fast_forward(15_000)
     await alice_in_general.messages().wait_for(state="detached")
     await alice_in_general.page.clock.fast_forward(60_000)
     await alice_in_general.send_message("new")
-    await shows(alice_in_general, "new")
+    await alice_in_general.messages().filter(has_text="new").wait_for()
+    assert await alice_in_general.messages().count() == 1
 
 
 async def test_page_of_another_user_sends_nothing(new_visitor):

@@ -13,6 +13,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if "TEST_DATABASE" in os.environ:  # a server process, started by a test: see servers.py
     DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
+    if "TEST_CONN_MAX_AGE" in os.environ:
+        DATABASES["default"]["CONN_MAX_AGE"] = int(os.environ["TEST_CONN_MAX_AGE"])
 else:
     # A file, not SQLite's memory: server processes and other threads have to see it too.
     folder = tempfile.TemporaryDirectory(prefix="mychannels-")

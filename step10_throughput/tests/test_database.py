@@ -32,7 +32,9 @@ def log(folder):
 @pytest.fixture(scope="module")
 def server(django_db_setup, django_db_blocker, database, log):
     """The address of a server process that uses that database."""
-    with django_db_blocker.unblock(), run_server(log, TEST_DATABASE=str(database)) as url:
+    # A connection that stays open doesn't notice that its file was taken away.
+    environ = {"TEST_DATABASE": str(database), "TEST_CONN_MAX_AGE": "0"}
+    with django_db_blocker.unblock(), run_server(log, **environ) as url:
         yield url
 
 

@@ -95,9 +95,9 @@ async def test_failure_of_the_database_closes_every_socket_that_waits(
     alice = await join_synced(join, "alice")
     carol = await join_synced(join, "carol", f"ws/chat/room/{workshop.pk}")
     save_alerts, slow_save.save_alerts = slow_save.save_alerts, fail
-    for socket in [alice, carol]:
+    for number, socket in enumerate([alice, carol]):
         await socket.send_json_to({"message": "hi"})
-    await slow_save.wait_for_pending(1)
+        await slow_save.wait_for_pending(number)
     slow_save.go_on.set()
     for socket in [alice, carol]:
         closed = await socket.receive_output(TIMEOUT)
@@ -141,7 +141,7 @@ async def test_message_of_a_sender_who_leaves_at_once_is_saved_and_announced(
     alice = await join_synced(join, "alice")
     await alice.send_json_to({"message": "bye"})
     await slow_save.wait_for_pending(0)
-    await alice.disconnect(timeout=TIMEOUT)
+    await alice.send_input({"type": "websocket.disconnect", "code": 1001})
     slow_save.go_on.set()
     assert (await next_event())["numbers"] == [[general.pk, 1]]
 

@@ -3,34 +3,43 @@
 from statistics import median
 from typing import NamedTuple
 
-from course.git import tree_of
-from course.steps import ROOT, STEPS
+from course.git import read_tree, tree_of, write_tree
+from course.steps import ROOT
 
-LIMITED = 0.85  # of a core: a generator that is so busy has limited the run
+LIMITED = 0.85  # of a core: a generator that is as busy as this has limited the run
+UNMEASURED = ("README.md", "static/", "templates/", "tests/")  # files that no figure depends on
 
 
 class Table(NamedTuple):
-    """A table of text: the cells of its first column are names, the rest are figures."""
+    """A table of text."""
 
     title: str
     headings: list
     rows: list
 
+    def has_figures(self, column):
+        """Return whether a column has figures, which are aligned to the right."""
+        cells = {row[column] for row in self.rows} - {"", "incomplete"}
+        return column > 0 and all(cell[0].isdigit() for cell in cells)
 
-def key():
-    """Return the ids of the trees that are measured."""
-    return {folder.name: tree_of(folder) for folder in [*STEPS.values(), ROOT / "bench" / "peers"]}
+
+def tree_id(path):
+    """Return the id of what is measured in a folder of the course; None if it doesn't exist."""
+    if not (ROOT / path).is_dir():
+        return None
+    files = read_tree(tree_of(ROOT / path))
+    return write_tree({p: file for p, file in files.items() if not p.startswith(UNMEASURED)})
 
 
 def is_complete(run):
-    """Tell whether all that was sent has arrived, once each and in order."""
+    """Return whether all that was sent has arrived, once each and in order."""
     return run["delivered"] == run["expected"] > 0 and not run["problems"]
 
 
 def name_incomplete(runs):
     """Return a sentence about the runs that are not complete; an empty one if all are."""
     bad = [run for run in runs if not is_complete(run)]
-    names = dict.fromkeys(str(run.get("server") or run.get("name") or run["what"]) for run in bad)
+    names = dict.fromkeys(run["server"] for run in bad)
     counts = f"{len(bad)} of {len(runs)} runs were incomplete and don't count"
     return f"{counts}: {', '.join(names)}." if bad else ""
 
@@ -49,9 +58,9 @@ def per_second(run, what="delivered"):
     return run[what] / run["seconds"]
 
 
-def microseconds(run, process="server"):
+def microseconds(run, process="server", what="delivered"):
     """Return the CPU time of a process for each delivery."""
-    return run["cpu"].get(process, 0) / run["delivered"] * 1e6
+    return run["cpu"].get(process, 0) / run[what] * 1e6
 
 
 def cells(runs, figure, form="{:,.0f}"):
@@ -68,8 +77,15 @@ def middle(runs, figure, form="{:,.1f}"):
     return cells(runs, figure, form)[0]
 
 
+def ratio(runs, others, figure):
+    """Return the median of a figure of the runs to that of the others, as text."""
+    if not (runs and others):
+        return ""
+    return f"{median(map(figure, runs)) / median(map(figure, others)):.2f}"
+
+
 def remarks(runs):
-    """Say of runs what the reader of their figures has to know."""
+    """Return what the reader of the runs' figures has to know."""
     if not runs:
         return "incomplete"
     limited = any(run["generator_cpu"] > LIMITED for run in runs)

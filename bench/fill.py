@@ -1,17 +1,20 @@
-"""Fill the database of a step: rooms, each with members of its own, who are signed in.
+"""Make a step's tables and fill them with rooms, each with members of its own, who are signed in.
 
     python -m bench.fill ROOMS MEMBERS HISTORY
 
-Prints JSON: for each room its id and the session keys of its members. HISTORY alerts are stored in
-the first room.
+Prints JSON: for each room its id and the session keys of its members. The first room gets HISTORY
+alerts, from step 7 on.
 """
 
 import json
 import sys
+import uuid
 from datetime import timedelta
 
 import django
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.core.management import call_command
+from django.db import connections
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
@@ -25,7 +28,7 @@ from chat.models import Room  # noqa: E402
 
 
 def sign_in(user):
-    """Return a session of that user, not saved yet."""
+    """Return an unsaved session of that user."""
     data = {
         SESSION_KEY: str(user.pk),
         BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
@@ -39,7 +42,7 @@ def sign_in(user):
 
 
 def fill(rooms, members, history):
-    """Add all that; return the ids of the rooms and the session keys of the members of each."""
+    """Fill the database; return the id of each room and the session keys of its members."""
     filled = []
     for number in range(rooms):
         room = Room.objects.create(name=f"Room {number}")
@@ -50,7 +53,13 @@ def fill(rooms, members, history):
         filled.append([room.pk, [session.session_key for session in sessions]])
         if history and not number:
             Alert.objects.bulk_create(
-                Alert(room=room, seq=seq, user=users[0], content=f"number {seq}")
+                Alert(
+                    room=room,
+                    seq=seq,
+                    user=users[0],
+                    content=f"number {seq}",
+                    client_id=uuid.uuid4(),
+                )
                 for seq in range(1, history + 1)
             )
             Room.objects.filter(pk=room.pk).update(last_seq=history)
@@ -58,4 +67,6 @@ def fill(rooms, members, history):
 
 
 if __name__ == "__main__":
+    call_command("migrate", verbosity=0)
     sys.stdout.write(json.dumps(fill(*map(int, sys.argv[1:]))))
+    connections.close_all()  # SQLite moves its write-ahead log into the file, which is copied

@@ -1,17 +1,23 @@
-"""The load generator: a process of its own that opens WebSockets, sends, counts and takes times.
+"""The load generator: a process of its own that opens WebSockets, sends, and counts what arrives.
 
 It reads one plan, JSON, from its input and prints one result, JSON:
 
     python -m bench.load < plan.json
 
-The plan has `rooms`, lists of members, which are [url, headers], and of which the first `senders`
-send; `talking`, in how many of the rooms; `dialect`, "course" or "socketio"; `window`, how many
-messages of a sender may be under way, or `rate`, messages a second in all; `warm_up` and `seconds`;
-`acks`, whether the server acks. Without `seconds` nothing is sent: sockets are opened, so many
-`opening_at_once`, and each gets what it has `missed`, a number of messages.
+The plan has
+- `rooms`: lists of members, each [url, headers]; the first `senders` of a room send (default: 1)
+- `talking`: the number of rooms in which they send (default: all)
+- `dialect`: "course" or "socketio"
+- `acks`: whether the server acknowledges messages
+- `window`: the number of messages that a sender may have under way; or `rate`: messages a second
+- `warm_up` and `seconds`
 
-Before and after it measures it prints "begin" and "end", and waits for a line. An argument says how
-many seconds it waits for what is still under way in the end, instead of 20.
+Without `seconds` nothing is sent: the sockets are opened, `opening_at_once` of them at a time, and
+each waits until it has the messages that it has `missed`, a number.
+
+Before and after the measurement it prints "begin" and "end" and waits for a line, so that somebody
+can read the servers' CPU times. An argument is the number of seconds to wait for the last messages,
+in place of 20.
 """
 
 import asyncio
@@ -32,24 +38,25 @@ import picows
 import uvloop
 
 OPENING_AT_ONCE = 20
-OPENING = 60  # seconds that a socket may take to open and to get what it has missed
+OPENING = 60  # seconds until a socket is open and has what it has missed
 PATIENCE = float(sys.argv[1]) if sys.argv[1:] else 20
 MESSAGE = re.compile(rb"#(\d+)\.(\d+)\.(\d+)#")  # its sender, its number, when it was sent
+CLIENT_ID = re.compile(rb'"client_id": ?"([0-9a-f-]{36})"')
+TYPE = re.compile(rb'"msg_type": ?"(\w+)"')
 BYTES = struct.Struct("120xQQ")  # of Linux's struct tcp_info: bytes_acked and bytes_received
-ACK = re.compile(rb'"client_id": ?"[0-9a-f-]{24}(\w{12})"')
 
 
 class Load:
-    """What all clients of a run have in common: figures, and who may send."""
+    """What all clients of a run share: figures, and what is allowed now."""
 
     def __init__(self, plan):
         self.plan = plan
+        self.begun = time.perf_counter_ns()
         self.window = plan.get("window")
         self.delays, self.ack_delays = array("d"), array("d")
         self.sent = self.acked = self.delivered = self.expected = 0
         self.problems = Counter()
         self.measuring = False
-        self.open = set()  # messages under way, as (sender, number)
 
 
 class Client(picows.WSListener):
@@ -59,7 +66,7 @@ class Client(picows.WSListener):
         self.load, self.room = load, room
         self.ready, self.closed, self.synced = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.replayed = 0
-        self.lost = ""  # how, if the server has closed it
+        self.lost = ""  # the reason, if the server has closed it
         self.last = {}  # the number of the newest message, by sender
         self.number = 0
 
@@ -77,50 +84,47 @@ class Client(picows.WSListener):
                 transport.disconnect()
             return
         payload = frame.get_payload_as_bytes()
-        found = MESSAGE.search(payload)
-        if found:
-            self.take(*map(int, found.groups()))
+        if found := MESSAGE.search(payload):
+            self.receive_message(*map(int, found.groups()))
         else:
-            self.hear(payload)
+            self.receive_other(payload)
 
-    def take(self, sender, number, sent_at):
-        """Count a message."""
+    def receive_message(self, sender, number, sent_at):
+        if sent_at < self.load.begun:
+            return  # history: the server has served another run before
         if number != self.last.get(sender, number - 1) + 1:
             self.load.problems["out of order"] += 1
         self.last[sender] = number
-        self.room.arrived(sender, number)
+        self.room.count(sender, number)
         self.ready.set()
         if self.load.measuring and sent_at >= self.load.started:
             self.load.delivered += 1
             self.load.delays.append((time.perf_counter_ns() - sent_at) / 1e6)
 
-    def hear(self, payload):
-        """Take a frame that is no message."""
-        ack = ACK.search(payload)
-        if ack:
-            self.room.acked(int(ack[1], 16))
-        elif b'"msg_type": "message"' in payload:
-            self.replayed += 1
-        elif b'"synced"' in payload:
-            self.synced.set()
-        elif b'"error"' in payload:
-            self.load.problems[payload.decode()[:100]] += 1
+    def receive_other(self, payload):
+        found = TYPE.search(payload)
+        match found and found[1]:
+            case b"ack":
+                self.room.count_ack(CLIENT_ID.search(payload)[1])
+            case b"message":
+                self.replayed += 1
+            case b"synced":
+                self.synced.set()
+            case b"error":
+                self.load.problems[payload.decode()[:100]] += 1
 
     def say(self, sender):
-        """Send a message; return its number and when it was sent, in ns."""
+        """Send a message; return its number, its client_id and when it was sent, in ns."""
         self.number += 1
-        now = time.perf_counter_ns()
-        self.send(f"#{sender}.{self.number}.{now}#", uuid.UUID(int=self.number))
-        return self.number, now
+        client_id, now = str(uuid.uuid4()), time.perf_counter_ns()
+        self.send({"message": f"#{sender}.{self.number}.{now}#", "client_id": client_id})
+        return self.number, client_id.encode(), now
 
-    def send(self, text, client_id):
-        frame = {"message": text}
-        if self.load.plan.get("acks"):
-            frame["client_id"] = str(client_id)
+    def send(self, frame):
         self.transport.send(picows.WSMsgType.TEXT, json.dumps(frame).encode())
 
-    async def greet(self):
-        """Do what has to be done before messages."""
+    async def join(self):
+        """Do what the protocol asks for before the first message."""
 
 
 class SocketIO(Client):
@@ -128,39 +132,47 @@ class SocketIO(Client):
 
     def __init__(self, load, room):
         super().__init__(load, room)
-        self.greeted = asyncio.Event()
+        self.joined = asyncio.Event()
 
-    async def greet(self):
+    async def join(self):
         self.transport.send(picows.WSMsgType.TEXT, b"40")
-        await self.greeted.wait()  # who sends something before that is closed
+        await self.joined.wait()  # a client that sends something earlier is closed
 
-    def hear(self, payload):
+    def receive_other(self, payload):
         if payload.startswith(b"40"):
-            self.greeted.set()
-        elif payload == b"2":  # are you there?
+            self.joined.set()
+        elif payload == b"2":  # a ping
             self.transport.send(picows.WSMsgType.TEXT, b"3")
 
-    def send(self, text, client_id):
-        event = json.dumps(["message", {"message": text}])
+    def send(self, frame):
+        event = json.dumps(["message", frame])
         self.transport.send(picows.WSMsgType.TEXT, f"42{event}".encode())
 
 
 class Room:
-    """Knows of each of its messages how many members have it by now."""
+    """Counts who has received each of its messages, and which of them are acknowledged."""
 
     def __init__(self, load):
-        self.load, self.members, self.missing = load, [], {}
-        self.free, self.sent_at = asyncio.Event(), {}
+        self.load, self.members = load, []
+        self.missing = {}  # members who lack a message, by its sender and number
+        self.unacked = {}  # when a message was sent, by its client_id
+        self.free = asyncio.Event()
+
+    def is_ready(self):
+        """Return whether each member has received a message."""
+        return all(client.ready.is_set() for client in self.members)
 
     def say(self, sender):
-        number, now = self.members[sender].say(sender)
+        number, client_id, now = self.members[sender].say(sender)
         self.missing[sender, number] = len(self.members)
+        if self.load.plan["acks"]:
+            self.unacked[client_id] = now
         if self.load.measuring:
             self.load.sent += 1
             self.load.expected += len(self.members)
-            self.sent_at[number] = now
 
-    def arrived(self, sender, number):
+    def count(self, sender, number):
+        """Count that one more member has a message."""
         key = sender, number
         left = self.missing.get(key, 0) - 1
         if left > 0:
@@ -171,14 +183,22 @@ class Room:
         else:
             self.load.problems["came twice"] += 1
 
-    def acked(self, number):
-        self.load.acked += self.load.measuring
-        if sent_at := self.sent_at.pop(number, None):
+    def count_ack(self, client_id):
+        sent_at = self.unacked.pop(client_id, None)
+        if sent_at and self.load.measuring:
+            self.load.acked += 1
             self.load.ack_delays.append((time.perf_counter_ns() - sent_at) / 1e6)
+        if not self.unacked:
+            self.free.set()
+
+    def forget(self):
+        """Forget what is under way."""
+        self.missing.clear()
+        self.unacked.clear()
 
 
 async def connect(load, rooms):
-    """Open all sockets; return the clients and how long that has taken, in seconds."""
+    """Open all sockets; return the clients and the seconds that it took."""
     plan, clients = load.plan, []
     kind = {"course": Client, "socketio": SocketIO}[plan["dialect"]]
     limit = asyncio.Semaphore(plan.get("opening_at_once", OPENING_AT_ONCE))
@@ -191,7 +211,7 @@ async def connect(load, rooms):
                 extra_headers=headers,
                 websocket_handshake_timeout=OPENING,
             )
-            await client.greet()
+            await client.join()
             if plan.get("missed"):
                 await client.synced.wait()
         return client
@@ -210,18 +230,19 @@ async def connect(load, rooms):
 
 
 async def settle(rooms):
-    """Send messages until everybody has got one, and then wait for all that is under way.
+    """Send messages until each client has received one, then wait for all that is under way.
 
-    Returns how many clients have got none within PATIENCE.
+    Returns the number of clients that have received none within PATIENCE.
     """
-    clients = [client for room in rooms for client in room.members]
+    clients, pause = [client for room in rooms for client in room.members], 0.3
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
-            while not all(client.ready.is_set() for client in clients):
-                for room in rooms:
-                    room.missing.clear()
+            while waiting := [room for room in rooms if not room.is_ready()]:
+                for room in waiting:
+                    room.forget()
                     room.say(0)
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(pause)
+                pause *= 2  # a slow server must not get more than it can send
             await quiet(rooms)
     for client in clients:
         client.last.clear()
@@ -235,7 +256,7 @@ async def quiet(rooms):
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE):
             for room in rooms:
-                while room.missing:
+                while room.missing or room.unacked:
                     room.free.clear()
                     await room.free.wait()
 
@@ -254,7 +275,7 @@ async def send_in_turn(load, room, sender, until):
 
 
 async def send_at_rate(load, pairs, until):
-    """Send so many messages a second in all, whatever has arrived: an open loop."""
+    """Send `rate` messages a second in all, whatever has arrived: an open loop."""
     due, turn = time.perf_counter(), 0
     while due < until:
         await asyncio.sleep(due - time.perf_counter())
@@ -274,7 +295,7 @@ async def send_for(load, rooms, seconds):
 
 
 def count_bytes(clients):
-    """Return how many bytes the open sockets have carried, both ways; None where TCP can't say."""
+    """Return the bytes that the open sockets have carried, both ways; None where TCP can't say."""
     if not hasattr(socket, "TCP_INFO"):
         return None
     total = 0
@@ -293,11 +314,11 @@ def cpu():
     return used.ru_utime + used.ru_stime
 
 
-async def run(plan, tell, hear):
+async def run(plan, mark):
     """Carry out a plan; return its figures.
 
-    `tell` says a word to the process that has started this one, `hear` waits for its answer: so it
-    can take the CPU times of the servers right before and after.
+    `await mark(word)` tells the process that has started this one where we are, and waits for its
+    answer.
     """
     load = Load(plan)
     all_rooms = [Room(load) for _ in plan["rooms"]]
@@ -313,13 +334,14 @@ async def run(plan, tell, hear):
             load.problems["got no message"] = left_out
         await send_for(load, rooms, plan.get("warm_up", 1))
         await quiet(rooms)
-        await asyncio.to_thread(tell, "begin")
-        await asyncio.to_thread(hear)
+        await mark("begin")
         load.measuring, load.started = True, time.perf_counter_ns()
         used, carried = cpu(), count_bytes(clients)
         await send_for(load, rooms, plan["seconds"])
         await quiet(rooms)
         seconds = (time.perf_counter_ns() - load.started) / 1e9
+        if unacked := sum(len(room.unacked) for room in rooms):
+            load.problems["not acknowledged"] = unacked
         figures |= {
             "seconds": seconds,
             "sent": load.sent,
@@ -331,8 +353,7 @@ async def run(plan, tell, hear):
             "delay": percentiles(load.delays),
             "ack_delay": percentiles(load.ack_delays),
         }
-    await asyncio.to_thread(tell, "end")
-    await asyncio.to_thread(hear)
+    await mark("end")
     load.problems.update(client.lost for client in clients if client.lost)
     for client in clients:
         client.closed.set()
@@ -348,16 +369,20 @@ def percentiles(delays):
     return {name: delays[int(len(delays) * share)] for name, share in [("p50", 0.5), ("p99", 0.99)]}
 
 
-def talk(run):
+def main(run):
     """Read a plan, carry it out and print its figures; `run` is a coroutine function as here."""
     plan = json.loads(sys.stdin.readline())
 
-    def tell(word):
-        sys.stdout.write(json.dumps(word) + "\n")
+    def say(what):
+        sys.stdout.write(json.dumps(what) + "\n")
         sys.stdout.flush()
 
-    tell(uvloop.run(run(plan, tell, sys.stdin.readline)))
+    async def mark(word):
+        say(word)
+        await asyncio.to_thread(sys.stdin.readline)
+
+    say(uvloop.run(run(plan, mark)))
 
 
 if __name__ == "__main__":
-    talk(run)
+    main(run)

@@ -1,8 +1,8 @@
-"""Save alerts one after the other, as fast as one thread can.
+"""Save alerts with a client_id, one after the other, in the first room.
 
     python -m bench.plain_saves SECONDS
 
-Prints JSON: how many were saved, and in how many seconds. Needs a room and a member.
+Prints JSON: the number of alerts that were saved, and the seconds of CPU time.
 """
 
 import json
@@ -21,13 +21,13 @@ from chat.models import Room  # noqa: E402
 
 
 def save_for(seconds):
-    """Save for so many seconds; return how many were saved, and in how many seconds."""
+    """Save for that time; return the number of alerts and the seconds of CPU time."""
     room, user = Room.objects.first(), User.objects.first()
-    saved, begun = 0, time.perf_counter()
-    while (took := time.perf_counter() - begun) < seconds:
+    saved, used, begun = 0, time.process_time(), time.monotonic()
+    while time.monotonic() - begun < seconds:
         save_alert(room, user, f"number {saved}", uuid.uuid4())
         saved += 1
-    return saved, took
+    return saved, time.process_time() - used
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ It reads one plan, JSON, from its input and prints one result, as bench.load doe
 
     python -m bench.polls < plan.json
 
-The plan has `port`, `cookies`, one for each client, `every`, the seconds between two alerts, which
-the first client posts, and `seconds`.
+The plan has `port`; `cookies`, one for each client; `every`, the seconds between two alerts, which
+the first client posts; and `seconds`.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ import json
 import re
 import time
 
-from bench.load import cpu, percentiles, talk
+from bench.load import cpu, main, percentiles
 
 INTERVAL = 2  # seconds, as in step 1's page
 PATIENCE = 20  # seconds until all have seen the last alert
-TOKEN = "a" * 32  # of CSRF: any will do that is both cookie and header
+TOKEN = "a" * 32  # for CSRF: cookie and header have to be the same
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 HEADERS = """\
 Host: 127.0.0.1:{port}\r
@@ -37,7 +37,7 @@ Cookie: csrftoken={token}; {cookie}\r
 
 
 class Client:
-    """A page: it has a connection, which it uses again as long as the server lets it."""
+    """A page: it reuses its connection as long as the server lets it."""
 
     def __init__(self, port, cookie, polled):
         self.port, self.polled = port, polled
@@ -84,7 +84,7 @@ class Client:
         await self.request("POST", "/alert/", headers, body)
 
 
-async def run(plan, tell, hear):
+async def run(plan, mark):
     """Carry out a plan; return its figures."""
     polled = asyncio.Event()
     clients = [Client(plan["port"], cookie, polled) for cookie in plan["cookies"]]
@@ -92,8 +92,7 @@ async def run(plan, tell, hear):
     for client in clients:
         await client.poll()  # the first one opens the connection
         client.requests = client.bytes = 0
-    await asyncio.to_thread(tell, "begin")
-    await asyncio.to_thread(hear)
+    await mark("begin")
     begun, used = time.perf_counter(), cpu()
     pauses = [INTERVAL * number / len(clients) for number in range(len(clients))]
     tasks = [
@@ -111,8 +110,7 @@ async def run(plan, tell, hear):
                 polled.clear()
                 await polled.wait()
     seconds = time.perf_counter() - begun
-    await asyncio.to_thread(tell, "end")
-    await asyncio.to_thread(hear)
+    await mark("end")
     broken = sum(task.done() for task in tasks)
     for task in tasks:
         task.cancel()
@@ -130,4 +128,4 @@ async def run(plan, tell, hear):
 
 
 if __name__ == "__main__":
-    talk(run)
+    main(run)

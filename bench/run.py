@@ -6,45 +6,78 @@ import resource
 from datetime import UTC, datetime
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.figures import key, name_incomplete
+from bench.figures import name_incomplete, tree_id
 from bench.parts import PARTS
-from bench.report import RESULTS, write_report
-from bench.servers import LIMITS, machine
+from bench.report import RESULTS, split_at_markers, step_10, write_report
+from bench.servers import TARGETS, machine
 from course.errors import CourseError
 from course.steps import ROOT
 
 QUICK = ROOT / "build" / "bench"
+ROUNDS = 3  # of a part that is measured with care
+WIDTH = 130  # of the widest table
 
 
 def bench(command):
-    """Measure and print; return the exit status, 1 if something was lost on the way.
+    """Measure and print; return the exit status, 1 if some run was incomplete.
 
-    ONLY in the environment names one part. FULL=1 means more servers, sizes and rounds; and the
-    results are kept, in bench/results, and written into bench/README.md. Raises CourseError for a
-    part that doesn't exist; `command` is what it tells the user to type.
+    ONLY in the environment names one part; TARGETS, with semicolons between them, the servers.
+    FULL=1 means more servers and sizes, and the results are kept in bench/results and written into
+    the READMEs. ROUNDS is 3, unless everything is measured quickly. Raises CourseError for values
+    that can't be used; `command` is what it tells the user to type.
     """
     full, only = bool(os.environ.get("FULL")), os.environ.get("ONLY")
-    if only and only not in PARTS:
-        raise CourseError(
-            f"There is no part {only!r}, but: {', '.join(PARTS)}. Type: {command} ONLY=fan_out"
-        )
+    names = [name.strip() for name in os.environ.get("TARGETS", "").split(";") if name.strip()]
+    rounds = os.environ.get("ROUNDS") or str(ROUNDS if full or only else 1)
+    check(full, only, names, rounds, command)
+    if full:
+        split_at_markers(step_10().read_text())  # complains before half an hour has passed
     allow_many_sockets()
     complete = True
-    with Progress() as progress:
+    console = Console(width=max(WIDTH, Console().width))  # so that no figure is cut
+    with Progress(console=console) as progress:
         for name in [only] if only else PARTS:
-            runs = measure(PARTS[name], full, progress)
-            keep(RESULTS if full else QUICK, name, runs)
+            jobs = choose(PARTS[name], full, names)
+            runs = measure(PARTS[name].TITLE, jobs * int(rounds), progress)
+            keep(RESULTS if full else QUICK, name, runs, depends_on(PARTS[name], jobs))
             for table in PARTS[name].tables(runs):
                 show(progress.console, table)
             if incomplete := name_incomplete(runs):
                 progress.console.print(incomplete)
                 complete = False
-    if full:
-        write_report()
+            if full:
+                write_report()
     return 0 if complete else 1
+
+
+def check(full, only, names, rounds, command):
+    """Raise CourseError for options that can't be used."""
+    if only and only not in PARTS:
+        raise CourseError(
+            f"There is no part {only!r}, only: {', '.join(PARTS)}. Type: {command} ONLY=fan_out"
+        )
+    if wrong := [name for name in names if name not in TARGETS]:
+        raise CourseError(
+            f"There is no server {wrong[0]!r}, only: {'; '.join(TARGETS)}. "
+            f"Type: {command} TARGETS='step 10 on Daphne; bare websockets'"
+        )
+    if names and full:
+        raise CourseError(
+            f"FULL=1 keeps the results of all servers. Type: {command} TARGETS='{'; '.join(names)}'"
+        )
+    if not (rounds.isascii() and rounds.isdigit() and int(rounds)):
+        raise CourseError(f"ROUNDS is {rounds!r}, not a number. Type: {command} ROUNDS=3")
+
+
+def choose(part, full, names):
+    """Return the jobs of one round; with names, those of these servers, in all sizes."""
+    if not names:
+        return list(part.jobs(full))
+    return [job for job in part.jobs(full=True) if job.args[0] in names]
 
 
 def allow_many_sockets():
@@ -53,23 +86,28 @@ def allow_many_sockets():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def measure(part, full, progress):
-    """Run what a part measures, one after the other; return the runs."""
-    jobs, runs = list(part.jobs(full)), []
-    task = progress.add_task(part.TITLE, total=len(jobs))
+def measure(title, jobs, progress):
+    """Run jobs one after the other; return the runs."""
+    runs, task = [], progress.add_task(title, total=len(jobs))
     for job in jobs:
         runs.append(job())
         progress.advance(task)
     return runs
 
 
-def keep(folder, name, runs):
+def depends_on(part, jobs):
+    """Return the ids of what a part measures, by the path of its folder."""
+    targets = [TARGETS[job.args[0]] for job in jobs if job.args[0] in TARGETS]
+    paths = {target.folder.name if target.step else "bench/peers" for target in targets}
+    return {path: tree_id(path) for path in sorted(paths | getattr(part, "READS", set()))}
+
+
+def keep(folder, name, runs, key):
     """Write the runs of a part into a file, with what their figures depend on."""
     result = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
-        "key": key(),
-        "limits": f"{', '.join(LIMITS)}: as good as none",
+        "key": key,
         "runs": runs,
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,9 +119,8 @@ def keep(folder, name, runs):
 
 def show(console, table):
     shown = Table(title=table.title, box=SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
-    for heading in table.headings:
-        left = heading in {table.headings[0], "", "database"}
-        shown.add_column(heading, justify="left" if left else "right")
+    for number, heading in enumerate(table.headings):
+        shown.add_column(heading, justify="right" if table.has_figures(number) else "left")
     for row in table.rows:
         shown.add_row(*row)
     console.print(shown)

@@ -1,4 +1,4 @@
-"""What is measured: server processes on 127.0.0.1, each with a fresh Redis and database."""
+"""What is measured: server processes on 127.0.0.1, each with its own Redis and database."""
 
 import json
 import os
@@ -11,7 +11,8 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import cycle
+from functools import cache
+from itertools import count, cycle
 from pathlib import Path
 
 import psutil
@@ -31,10 +32,19 @@ DAPHNE = ["-m", "daphne", "--access-log", os.devnull, "--websocket_connect_timeo
 DAPHNE += ["-b", "127.0.0.1", "-p", "{port}"]
 UVICORN = ["-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--loop", "uvloop"]
 UVICORN += ["--ws", "websockets-sansio", "--log-level", "warning", "--no-access-log"]
+RUNSERVER = ["manage.py", "runserver", "--noreload", "127.0.0.1:{port}"]
 ASGI = "mychannels.asgi:application"
-# The limits of step 6, which a benchmark would run into at once.
-LIMITS = ["FRAMES_AT_ONCE", "FRAMES_PER_SECOND", "SOCKETS_PER_USER", "BYTES_PER_SOCKET"]
+ACKS = 7  # the first step that acknowledges messages
+# A benchmark would reach these limits of steps 9 and 10 at once.
+LIMITS = ["FRAMES_AT_ONCE", "FRAMES_PER_SECOND", "BYTES_PER_SOCKET"]
 UNLIMITED = dict.fromkeys(LIMITS, "1000000000")
+# What deploy/ asks for.
+DEPLOYED = {
+    "DJANGO_SETTINGS_MODULE": "mychannels_deploy.settings",
+    "DJANGO_SECRET_KEY": "only for servers that end in a moment",
+    "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
+    "PYTHONPATH": f"{ROOT / 'deploy'}{os.pathsep}{ROOT}",
+}
 
 
 @dataclass(frozen=True)
@@ -42,15 +52,20 @@ class Target:
     """A server that can be measured: `command` with {port} in it, and what it needs."""
 
     command: tuple
+    folder: Path = ROOT
     step: int = 0
     redis: bool = False
+    postgresql: bool = False
     dialect: str = "course"
     environ: tuple = ()
-    folder: Path = ROOT
 
 
 def python(*arguments, **options):
     return Target((str(PYTHON), *arguments), **options)
+
+
+def step(number, *server, **options):
+    return python(*server, ASGI, step=number, folder=STEPS.get(number), **options)
 
 
 def peer(name, *, server=UVICORN, **options):
@@ -66,27 +81,35 @@ def tutorial(layer):
 
 
 TARGETS = {
-    "step 1": python("manage.py", "runserver", "--noreload", "127.0.0.1:{port}", step=1),
-    "step 4 on Daphne": python(*DAPHNE, ASGI, step=4),
-    "step 5 on Daphne": python(*DAPHNE, ASGI, step=5, redis=True),
-    "step 6 on Daphne": python(*DAPHNE, ASGI, step=6, redis=True),
-    "step 6 on uvicorn": python(*UVICORN, ASGI, step=6, redis=True),
+    "step 1": python(*RUNSERVER, step=1, folder=STEPS.get(1)),
+    "step 4 on Daphne": step(4, *DAPHNE),
+    "step 5 on Daphne": step(5, *DAPHNE, redis=True),
+    "step 6 on Daphne": step(6, *DAPHNE, redis=True),
+    "step 7 on Daphne": step(7, *DAPHNE, redis=True),
+    "step 8 on Daphne": step(8, *DAPHNE, redis=True),
+    "step 9 on Daphne": step(9, *DAPHNE, redis=True),
+    "step 10 on Daphne": step(10, *DAPHNE, redis=True),
+    "step 8 on uvicorn": step(8, *UVICORN, redis=True),
+    "step 9 on uvicorn": step(9, *UVICORN, redis=True),
+    "step 10 on uvicorn": step(10, *UVICORN, redis=True),
+    "step 10 on Daphne, PostgreSQL": step(10, *DAPHNE, redis=True, postgresql=True),
     "tutorial, in memory": tutorial("memory"),
     "tutorial, core Redis": tutorial("core"),
     "tutorial, pubsub Redis": tutorial("pubsub"),
-    "python-socketio": peer("socketio_rooms", dialect="socketio"),
     "python-socketio, Redis": peer("socketio_rooms", dialect="socketio", redis=True),
     "Starlette": peer("starlette_rooms"),
     "bare websockets": python("-m", "bench.peers.bare_websockets", "{port}"),
     "Node ws": node("ws_rooms"),
-    "Node Socket.IO": node("socketio_rooms", dialect="socketio"),
     "Node Socket.IO, Redis": node("socketio_rooms", dialect="socketio", redis=True),
 }
 
 
 def available(name):
-    """Tell whether a target can be run here; install what Node's need."""
-    if TARGETS[name].folder != NODE:
+    """Return whether a target can run on this machine; install the packages of Node's."""
+    target = TARGETS[name]
+    if target.postgresql:
+        return find_postgresql() is not None
+    if target.folder != NODE:
         return True
     if not (shutil.which("node") and shutil.which("npm")):
         return False
@@ -96,17 +119,16 @@ def available(name):
 
 
 class Serving:
-    """A target that is being served: its processes, by what they are, and its rooms."""
+    """A target that is being served: its ports, its processes by kind, and its rooms."""
 
-    def __init__(self, target, ports, processes, rooms, cwd, variables):
-        self.target, self.ports, self.processes = target, ports, processes
-        self.rooms, self.cwd, self.variables = rooms, cwd, variables
+    def __init__(self, target, ports, processes, rooms):
+        self.target, self.ports, self.processes, self.rooms = target, ports, processes, rooms
 
     def members(self, room, count, query=""):
         """Return the first `count` members of a room, as [url, headers] for the generator."""
         _, keys = self.rooms[room] if self.rooms else (room, [""] * count)
-        processes = cycle(self.ports)
-        return [self.member(room, key, next(processes), query) for key in keys[:count]]
+        ports = cycle(self.ports)
+        return [self.member(room, key, next(ports), query) for key in keys[:count]]
 
     def member(self, room, key, port, query):
         if self.target.dialect == "socketio":
@@ -117,7 +139,7 @@ class Serving:
         return [f"ws://127.0.0.1:{port}/ws/chat/room/{room_id}{query}", headers]
 
     def cpu(self):
-        """Return the seconds of CPU time that server and Redis have used."""
+        """Return the seconds of CPU time that the server and Redis have used."""
         used = Counter()
         for name, process in self.processes:
             times = process.cpu_times()
@@ -125,66 +147,96 @@ class Serving:
         return used
 
     def memory(self):
-        """Return the bytes of memory of the server, as USS: what would be free without it."""
+        """Return the server's memory in bytes, as USS: what would be free without it."""
         servers = [process for name, process in self.processes if name == "server"]
         return sum(process.memory_full_info().uss for process in servers)
 
-    def run_in_step(self, module, *arguments):
-        """Run a module in the step's folder, with its database; return what it prints as JSON."""
-        return run_in_step(self.cwd, self.variables, "-m", module, *arguments)
-
 
 @contextmanager
-def serve(name, rooms=1, members=1, history=0, database="sqlite", processes=1):
-    """Serve a target with that many rooms and members of each; give a Serving.
+def serve(target, rooms=1, members=1, history=0, processes=1):
+    """Serve a target in `processes` processes; yield a Serving.
 
-    HISTORY alerts are stored in the first room, and that many processes serve.
+    Each of the rooms has so many members of its own; the first room has a history of messages.
     """
-    target = TARGETS[name]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        running, variables = [], dict(target.environ)
+        running, filled, variables = [], None, dict(target.environ)
         if target.redis:
             process, variables["REDIS_URL"] = stack.enter_context(run_redis(folder))
             running.append(("redis", process))
-        filled, cwd = None, target.folder
-        if target.step:
-            cwd = STEPS[target.step]
-            if database == "postgresql":
-                variables["DATABASE_URL"] = stack.enter_context(run_postgresql(folder))
-            else:
-                variables["BENCH_DATABASE"] = str(folder / "db.sqlite3")
-            variables |= UNLIMITED
-            variables |= {"DJANGO_SETTINGS_MODULE": "bench.settings", "PYTHONPATH": str(ROOT)}
-            run_in_step(cwd, variables, "manage.py", "migrate", "-v0")
-            filled = run_in_step(cwd, variables, "-m", "bench.fill", rooms, members, history)
+        if target.postgresql:
+            variables["DATABASE_URL"] = stack.enter_context(run_postgresql(folder))
+            variables |= DEPLOYED | UNLIMITED
+            filled = fill(target.step, variables, rooms, members, history)
+        elif target.step:
+            database, filled = filled_database(target.step, rooms, members, history)
+            variables |= with_database(shutil.copy(database, folder)) | UNLIMITED
         ports = []
         for number in range(processes):
             ports.append(port := any_free_port())
-            command = [word.format(port=port) for word in target.command]
+            command = [word.replace("{port}", str(port)) for word in target.command]
             log = folder / f"server{number}.log"
-            process = stack.enter_context(run(command, port, log, cwd, variables))
+            process = stack.enter_context(run(command, port, log, target.folder, variables))
             running.append(("server", process))
-        yield Serving(target, ports, running, filled, cwd, variables)
+        yield Serving(target, ports, running, filled)
+
+
+def save_plainly(step, history, seconds):
+    """Save alerts in a room with a history; return their number and the seconds of CPU time."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        database, _ = filled_database(step, 1, 1, history)
+        variables = with_database(shutil.copy(database, folder))
+        return json.loads(run_in_step(step, variables, "-m", "bench.plain_saves", seconds))
+
+
+@cache
+def filled_database(step, rooms, members, history):
+    """Return the file of a step's filled SQLite database, and its rooms as bench.fill prints them.
+
+    It is made once and copied for each server.
+    """
+    file = Path(scratch().name) / f"database{next(numbers)}"
+    return file, fill(step, with_database(file), rooms, members, history)
+
+
+numbers = count()
+
+
+@cache
+def scratch():
+    """Return a temporary folder that is removed at the end."""
+    return tempfile.TemporaryDirectory(prefix="bench-")
+
+
+def with_database(file):
+    """Return the variables with which a step uses that SQLite database."""
+    settings = {"DJANGO_SETTINGS_MODULE": "bench.settings", "PYTHONPATH": str(ROOT)}
+    return settings | {"BENCH_DATABASE": str(file)}
+
+
+def fill(step, variables, rooms, members, history):
+    """Make the tables of a step's database and fill them; return its rooms."""
+    return json.loads(run_in_step(step, variables, "-m", "bench.fill", rooms, members, history))
 
 
 def run_in_step(step, variables, *command):
-    """Run Python in a step's folder; return what it prints as JSON, None if it prints nothing."""
+    """Run Python in a step's folder; return what it prints."""
     done = subprocess.run(
         [PYTHON, *map(str, command)],
-        cwd=step,
+        cwd=STEPS[step],
         env=clean_environ() | variables,
         capture_output=True,
         text=True,
     )
     if done.returncode:
-        raise CourseError(f"{command} has failed in {step.name}: {done.stderr.strip()[-500:]}")
-    return json.loads(done.stdout or "null")
+        words = " ".join(map(str, command))
+        raise CourseError(f"{words} failed in {STEPS[step].name}: {done.stderr.strip()[-500:]}")
+    return done.stdout
 
 
 @contextmanager
 def run(command, port, log, cwd, variables, **options):
-    """Run a program until it is left; give its psutil.Process once it listens on the port."""
+    """Run a program inside the block; yield its psutil.Process once it listens on the port."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -199,7 +251,8 @@ def run(command, port, log, cwd, variables, **options):
         deadline = time.monotonic() + PATIENCE
         while not listens(port):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise CourseError(f"{command} doesn't serve: {log.read_text()[-500:]}")
+                words = " ".join(map(str, command))
+                raise CourseError(f"{words} doesn't serve: {log.read_text()[-500:]}")
             time.sleep(0.02)
         yield psutil.Process(process.pid)
     finally:
@@ -209,7 +262,7 @@ def run(command, port, log, cwd, variables, **options):
 
 @contextmanager
 def run_redis(folder):
-    """Run a Redis that keeps nothing; give its process and its address."""
+    """Run a Redis that keeps nothing; yield its process and its address."""
     port, (program, _) = any_free_port(), find_server()
     command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
     command += ["--save", "", "--appendonly", "no"]
@@ -225,7 +278,7 @@ def find_postgresql():
 
 @contextmanager
 def run_postgresql(folder):
-    """Run an empty PostgreSQL; give its address."""
+    """Run an empty PostgreSQL; yield its address."""
     programs, data, port = find_postgresql(), folder / "postgresql", any_free_port()
     data.mkdir()
     user = {}
@@ -246,8 +299,9 @@ def run_postgresql(folder):
 def generate(serving, plan, program=None):
     """Run a generator, LOAD or POLLS, with that plan; return its figures.
 
-    To these are added the servers' CPU times in seconds and their memory in bytes.
+    To these are added the CPU times in seconds and the server's memory in bytes.
     """
+    target = serving.target
     with subprocess.Popen(
         [PYTHON, *(program or LOAD)],
         cwd=ROOT,
@@ -256,21 +310,21 @@ def generate(serving, plan, program=None):
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        tell(process, plan | {"dialect": serving.target.dialect})
+        write(process, plan | {"dialect": target.dialect, "acks": target.step >= ACKS})
         before, memory = serving.cpu(), serving.memory()
         while isinstance(word := json.loads(process.stdout.readline() or '{"problems": {}}'), str):
             if word == "begin":
                 before = serving.cpu()
             else:
                 after, memory_then = serving.cpu(), serving.memory()
-            tell(process, "")
+            write(process, "")
     if process.returncode:
-        raise CourseError("The load generator has failed, see above.")
+        raise CourseError("The load generator failed, see above.")
     used = {name: after[name] - before[name] for name in after}
     return word | {"cpu": used, "memory": memory_then, "memory_before": memory}
 
 
-def tell(process, what):
+def write(process, what):
     process.stdin.write(json.dumps(what) + "\n")
     process.stdin.flush()
 
@@ -285,7 +339,8 @@ def machine():
     )
     wanted = {"django", "channels", "daphne", "channels-redis", "uvicorn", "uvloop", "websockets"}
     wanted |= {"python-socketio", "starlette", "picows", "redis", "twisted", "psycopg"}
-    found = {p["name"].lower(): p["version"] for p in json.loads(versions.stdout)}
+    packages = json.loads(versions.stdout)
+    found = {p["name"].lower().replace("_", "-"): p["version"] for p in packages}
     return {
         "processor": find_processor(),
         "cores": os.cpu_count(),
@@ -296,7 +351,7 @@ def machine():
 
 
 def find_processor():
-    """Return the name of the processor, as far as the system tells."""
+    """Return the name of the processor, as far as the system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

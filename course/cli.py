@@ -21,7 +21,7 @@ COMMANDS = {
     "carry-continue": "go on with it after a conflict",
     "carry-abort": "put everything back as it was before it",
     "export": "the course as the git branch `course`, one commit and tag a step (ZIP=1)",
-    "bench": "measure the steps beside other servers, four minutes (ONLY=fan_out FULL=1)",
+    "bench": "measure the steps beside other servers, four minutes (ONLY=speed FULL=1)",
     "lint": "check the code and the differences between the steps (FULL=1)",
 }
 
@@ -86,11 +86,8 @@ def carry_out(command="help", *arguments):
 
             return export()
         case "bench":
-            use_environment()
-            ensure("bench")
-            from bench.run import bench
-
-            return bench("make bench")
+            ensure("course", "bench")
+            os.execve(PYTHON, [PYTHON, "-m", "bench"], clean_environ())
         case "lint":
             use_environment()
             from course.lint import lint

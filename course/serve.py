@@ -48,7 +48,7 @@ def serve(step, command):
         if start_all():
             print(greeting(step, ports, redis and f"{url} ({origin})"), flush=True)
         served = inode(database)
-        while processes.wait_until(lambda: inode(database) != served):
+        while processes.wait_until(lambda served=served: inode(database) != served):
             say(f"{database.name} was replaced. Starting the servers again.")
             for port in ports:
                 processes.end(f"The server on port {port}")

@@ -1,50 +1,49 @@
 """How the cost of a message grows with members, rooms, history and processes."""
 
 from functools import partial
-from statistics import median
 
 from bench.figures import Table, cells, grouped, microseconds, middle, per_second, remarks
-from bench.servers import generate, serve
+from bench.servers import TARGETS, generate, serve
 
-SERVER = "step 6 on Daphne"
+SERVER = "step 10 on Daphne"
 WINDOW = 10  # messages under way
-REPLAYS, REPLAYED = 20, 1000  # how often, and how many messages
+SECONDS = 1.5  # of a measurement
+REPLAYS, REPLAYED = 20, 1000  # clients that come back, and the messages that each of them gets
 TITLE = f"Growth: {SERVER}"
 NOTE = (
-    "µs: CPU time of the servers for a delivery, with "
-    f"{WINDOW} messages under way. Rooms have 10 members each, who are all connected, and in one "
-    f"room there is a message. History: {REPLAYS} clients get the last {REPLAYED} messages, one "
-    "after the other; ms: until one that connects has them all; µs: to connect is part of it."
+    f"µs: CPU time of the servers for a delivery, with {WINDOW} messages under way. Rooms: each "
+    "has 10 members with open sockets, and only one member of one room sends. Processes: 100 "
+    f"members in one room. History: {REPLAYS} clients get the last {REPLAYED} messages, one client "
+    "after the other; ms: from connecting until one has them all; µs: with the cost of connecting."
 )
 
 
 def jobs(full):
-    for _ in range(3 if full else 1):
-        for members in [10, 30, 100, 300, 1000] if full else [10, 100]:
-            yield partial(measure, "members", members, members=members)
-        for rooms in [1, 10, 50, 200] if full else [1, 20]:
-            yield partial(measure, "rooms", rooms, rooms=rooms)
-        for processes in [1, 2]:
-            yield partial(measure, "processes", processes, members=100, processes=processes)
-        for history in [1000, 10_000, 100_000] if full else [1000, 10_000]:
-            yield partial(measure_replay, history)
+    for members in [10, 100, 1000] if full else [10, 100]:
+        yield partial(measure, SERVER, "members", members, members=members)
+    for rooms in [1, 100] if full else [50]:
+        yield partial(measure, SERVER, "rooms", rooms, rooms=rooms)
+    for processes in [1, 2] if full else [2]:
+        yield partial(measure, SERVER, "processes", processes, members=100, processes=processes)
+    for history in [1000, 100_000] if full else [1000]:
+        yield partial(measure_replay, SERVER, history)
 
 
-def measure(what, size, rooms=1, members=10, processes=1):
+def measure(name, what, size, rooms=1, members=10, processes=1):
     """Let one member of the first room send; return the run."""
-    with serve(SERVER, rooms=rooms, members=members, processes=processes) as serving:
+    with serve(TARGETS[name], rooms=rooms, members=members, processes=processes) as serving:
         plan = {"rooms": [serving.members(room, members) for room in range(rooms)], "talking": 1}
-        found = generate(serving, plan | {"window": WINDOW, "warm_up": 0.5, "seconds": 2})
-    return found | {"what": what, "size": size}
+        found = generate(serving, plan | {"window": WINDOW, "warm_up": 0.5, "seconds": SECONDS})
+    return found | {"server": name, "what": what, "size": size}
 
 
-def measure_replay(history):
-    """Let clients connect one after the other who lack the last messages; return the run."""
-    with serve(SERVER, members=REPLAYS, history=history) as serving:
+def measure_replay(name, history):
+    """Let clients connect, one after the other, who lack the last messages; return the run."""
+    with serve(TARGETS[name], members=REPLAYS, history=history) as serving:
         query = f"?after={history - REPLAYED}"
         plan = {"rooms": [serving.members(0, REPLAYS, query)], "opening_at_once": 1}
         found = generate(serving, plan | {"missed": REPLAYED})
-    return found | {"what": "history", "size": history}
+    return found | {"server": name, "what": "history", "size": history}
 
 
 def tables(runs):
@@ -65,7 +64,7 @@ def tables(runs):
         [
             f"{size:,}",
             *cells(mine, microseconds, "{:.0f}"),
-            *cells(mine, replay_ms, "{:.0f}"),
+            *cells(mine, lambda run: run["opening_seconds"] / REPLAYS * 1e3, "{:.0f}"),
             "" if mine else "incomplete",
         ]
         for (kind, size), mine in groups.items()
@@ -73,15 +72,3 @@ def tables(runs):
     ]
     headings = ["messages stored", "µs", "least–most", "ms", "least–most", ""]
     yield Table("History", headings, rows)
-
-
-def replay_ms(run):
-    return run["opening_seconds"] / REPLAYS * 1e3
-
-
-def plot(runs):
-    lines = {}
-    for (what, size), mine in grouped(runs, "what", "size").items():
-        if mine:
-            lines.setdefault(what, []).append((size, median(map(microseconds, mine))))
-    return {"lines": lines, "label": "µs of CPU for a delivery"}

@@ -33,6 +33,7 @@ function connect() {
   url.protocol = url.protocol.replace("http", "ws");
   url.search = lastSeq === null ? "" : `?after=${lastSeq}`;
   socket = new WebSocket(url);
+  deadline ??= setTimeout(giveUp, SYNC_TIMEOUT);
   logWire(`⇒ GET ${url.pathname}${url.search} (handshake)`);
   count("frames");
   socket.addEventListener("open", () => {
@@ -129,12 +130,14 @@ function markRefused(clientId) {
 // Ask for what we lack. A line that is dead doesn't say so by itself: it gives no answer.
 function sync() {
   send({ sync: lastSeq });
-  deadline ??= setTimeout(() => {
-    const dead = socket;
-    socket = null;
-    dead.close(); // without an answer, it may take minutes until that is done
-    reconnect("No answer");
-  }, SYNC_TIMEOUT);
+  deadline ??= setTimeout(giveUp, SYNC_TIMEOUT);
+}
+
+function giveUp() {
+  const dead = socket;
+  socket = null;
+  dead.close(); // without an answer, it may take minutes until that is done
+  reconnect("No answer");
 }
 
 function stopDeadline() {

@@ -54,12 +54,16 @@ function connect() {
   });
   socket.addEventListener("close", async (event) => {
     logWire(`⇐ closed (code ${event.code})`);
+    if (event.target !== socket) {
+      return;
+    }
+    synced = false;
+    stopDeadline();
     const refusal = opened && event.code !== FORBIDDEN ? null : await findRefusal();
     if (refusal) {
-      synced = false;
       state.textContent = refusal;
       form.querySelector("button").disabled = true;
-    } else if (event.target === socket) {
+    } else {
       const unavailable = "The server can’t reach the database";
       reconnect(event.code === UNAVAILABLE ? unavailable : "Not connected");
     }

@@ -10,7 +10,7 @@ from course.environment import PYTHON, clean_environ, ensure
 from course.steps import ROOT, STEPS
 
 REPORTS = ROOT / "build" / "tests"
-OTHERS = [ROOT / "deploy", ROOT / "tests"]
+OTHERS = [ROOT / "tests", ROOT / "deploy"]
 AT_ONCE = 3  # they wait for servers and browsers much of the time
 
 
@@ -24,7 +24,7 @@ def run_tests(steps):
     if browser:
         ensure("browser")
     variables = {"CHROME_BIN": browser} if browser else {}
-    folders = steps or [*reversed(STEPS.values()), *OTHERS]  # the longest first
+    folders = steps or [*OTHERS, *reversed(STEPS.values())]  # the longest first
     totals = Counter()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         runs = [pool.submit(run_folder, folder, variables) for folder in folders]

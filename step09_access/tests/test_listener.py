@@ -39,7 +39,9 @@ async def next_message(communicator):
 
 
 async def settle(communicator, layer, room, user):
-    """Wait until the listener has polled, and waits for notifications."""
+    """Read up to `synced`, then wait until the listener has joined its group."""
+    while (await communicator.receive_json_from(TIMEOUT))["msg_type"] != "synced":
+        pass
     await layer.group_send(listener.GROUP, await store(room, user, "settled"))
     assert await next_message(communicator) == "settled"
 

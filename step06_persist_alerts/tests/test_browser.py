@@ -12,28 +12,18 @@ WIDEST_RIGHT_EDGE = """
 """
 
 
-async def test_axe_finds_nothing_and_nothing_is_cut_off(new_visitor):
+async def test_axe_finds_nothing_and_nothing_is_cut_off(alice_in_general):
     try:
         from axe_playwright_python.async_playwright import Axe
     except ImportError:
         skip_or_fail("no accessibility test without axe-playwright-python")
-    alice = await new_visitor()
-
-    async def check_page():
-        for width, scheme in [(390, "dark"), (1280, "light")]:
-            await alice.page.set_viewport_size({"width": width, "height": 800})
-            await alice.page.emulate_media(color_scheme=scheme)
-            results = await Axe().run(alice.page)
-            assert results.violations_count == 0, results.generate_report()
-            assert await alice.page.evaluate(WIDEST_RIGHT_EDGE) <= width - 16
-
-    await alice.page.goto("/accounts/login/")
-    await check_page()
-    await alice.sign_in("alice")
-    await check_page()
-    await alice.enter("General")
+    alice, page = alice_in_general, alice_in_general.page
     await alice.send_message("hello")
+    await alice.messages().filter(has_text="hello").wait_for()
     await alice.wire_log()
-    await check_page()
-    await alice.page.goto("/chat/room/0/")
-    await check_page()
+    for width, scheme in [(390, "dark"), (1280, "light")]:
+        await page.set_viewport_size({"width": width, "height": 800})
+        await page.emulate_media(color_scheme=scheme)
+        results = await Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+        assert await page.evaluate(WIDEST_RIGHT_EDGE) <= width - 16

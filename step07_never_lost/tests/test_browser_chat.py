@@ -111,6 +111,33 @@ async def test_message_that_was_missed_is_fetched_and_shown_in_its_place(
     assert lost
 
 
+async def test_messages_that_come_while_a_missed_one_is_fetched_wait_for_it(
+    new_visitor, general, alice
+):
+    def lose_and_hold_back(frame):
+        if '"msg_type": "message"' not in frame or len(seen) == 3:
+            return [frame]
+        seen.append(frame)
+        return seen[1:] if len(seen) == 3 else []
+
+    seen = []
+    bob = await new_visitor("bob", "General", change_frame=lose_and_hold_back)
+    await bob.chat_says("Connected.")
+    for message in ["one", "two", "three"]:
+        await sync_to_async(post_alert)(general, alice, message)
+    await shows(bob, "one", "two", "three")
+
+
+async def test_message_that_was_deleted_holds_nothing_up(alice_in_general, general, alice):
+    await alice_in_general.chat_says("Connected.")
+    for message in ["one", "two", "three"]:
+        await sync_to_async(post_alert)(general, alice, message)
+    await alice_in_general.messages().filter(has_text="three").wait_for()
+    await Room.objects.filter(pk=general.pk).aupdate(last_seq=4)  # number 4 was deleted
+    await sync_to_async(post_alert)(general, alice, "five")
+    await shows(alice_in_general, "one", "two", "three", "five")
+
+
 async def test_message_that_comes_twice_is_shown_once(new_visitor):
     alice = await new_visitor("alice", "General", change_frame=lambda frame: [frame, frame])
     for message in ["one", "two"]:
@@ -128,12 +155,28 @@ async def test_page_notices_a_line_that_gives_no_answer(new_visitor):
     await alice.send_message("hi")
     await alice.messages().filter(has_text="hi").wait_for()
     dead.append(True)
-    await alice.page.clock.run_for(30_000)
+    for pause in [15_000, 10_000]:  # until the page asks, and until it gives up
+        await alice.page.clock.fast_forward(pause)
     await alice.chat_says("No answer. Trying again in")
     dead.clear()
     await alice.reconnect()
     await alice.send_message("back again")
     await alice.messages().filter(has_text="back again").wait_for()
+
+
+async def test_page_notices_a_handshake_after_which_nothing_comes(new_visitor):
+    alice = await new_visitor("alice", "General", change_frame=lambda frame: [])
+    await alice.chat_says("Connected.")
+    await alice.page.clock.fast_forward(10_000)
+    await alice.chat_says("No answer. Trying again in")
+
+
+async def test_line_that_answers_stays_open(alice_in_general):
+    lines = await alice_in_general.wire_log()
+    for number in range(3):
+        await lines.filter(has_text='"synced"').nth(number).wait_for()
+        await alice_in_general.page.clock.fast_forward(15_000)
+    assert await lines.filter(has_text="handshake").count() == 1
 
 
 async def test_page_starts_over_when_the_room_does(alice_in_general):

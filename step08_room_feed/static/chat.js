@@ -19,6 +19,7 @@ const csrfToken = readCsrfToken(); // Django changes it whenever somebody signs 
 const outbox = new Map(); // messages that aren't shown yet, by client_id
 let lastSeq = null; // the number of the last message shown
 let askedAfter = null; // where we found a gap and asked for what is missing
+let acceptGap = false; // whether what we asked for was deleted
 let synced = false;
 let deadline = null; // the timer of SYNC_TIMEOUT
 let pause = FIRST_PAUSE;
@@ -82,9 +83,11 @@ function show(frame) {
   if (lastSeq !== null && frame.seq <= lastSeq) {
     return;
   }
-  if (lastSeq !== null && frame.seq > lastSeq + 1 && askedAfter !== lastSeq) {
-    askedAfter = lastSeq; // asked once: whatever is still missing then was deleted
-    sync();
+  if (lastSeq !== null && frame.seq > lastSeq + 1 && !acceptGap) {
+    if (askedAfter !== lastSeq) {
+      askedAfter = lastSeq;
+      sync();
+    }
     return;
   }
   lastSeq = frame.seq;
@@ -103,6 +106,10 @@ function finishSync(seq) {
     return;
   }
   lastSeq ??= seq;
+  acceptGap = askedAfter === lastSeq && seq > lastSeq;
+  if (acceptGap) {
+    sync();
+  }
   if (!synced) {
     synced = true;
     for (const [client_id, { message }] of outbox) {

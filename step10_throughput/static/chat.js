@@ -22,6 +22,7 @@ const csrfToken = readCsrfToken(); // Django changes it whenever somebody signs 
 const outbox = new Map(); // messages that aren't shown yet, by client_id
 let lastSeq = null; // the number of the last message shown
 let askedAfter = null; // where we found a gap and asked for what is missing
+let acceptGap = false; // whether what we asked for was deleted
 let synced = false;
 let resending = null; // the timer of RESEND_PAUSE
 let deadline = null; // the timer of SYNC_TIMEOUT
@@ -107,9 +108,11 @@ function show(frame) {
   if (lastSeq !== null && frame.seq <= lastSeq) {
     return;
   }
-  if (lastSeq !== null && frame.seq > lastSeq + 1 && askedAfter !== lastSeq) {
-    askedAfter = lastSeq; // asked once: whatever is still missing then was deleted
-    sync();
+  if (lastSeq !== null && frame.seq > lastSeq + 1 && !acceptGap) {
+    if (askedAfter !== lastSeq) {
+      askedAfter = lastSeq;
+      sync();
+    }
     return;
   }
   lastSeq = frame.seq;
@@ -128,6 +131,10 @@ function finishSync(seq) {
     return;
   }
   lastSeq ??= seq;
+  acceptGap = askedAfter === lastSeq && seq > lastSeq;
+  if (acceptGap) {
+    sync();
+  }
   if (!synced) {
     synced = true;
     resend();

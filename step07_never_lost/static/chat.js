@@ -70,7 +70,7 @@ function receive(frame) {
     case "message":
       return show(frame);
     case "ack":
-      return markSaved(frame.client_id);
+      return outbox.get(frame.client_id)?.line.classList.add("saved");
     case "synced":
       return finishSync(frame.seq);
     case "error":
@@ -123,10 +123,6 @@ function startOver() {
   lastSeq = null;
   feed.firstElementChild.replaceChildren();
   socket.close();
-}
-
-function markSaved(clientId) {
-  outbox.get(clientId)?.line.classList.add("saved");
 }
 
 function markRefused(clientId) {

@@ -1,6 +1,7 @@
 import pytest
 from django.contrib.auth.models import User
 
+from chat.admin import RoomAdmin
 from chat.models import Room
 
 
@@ -66,6 +67,27 @@ def test_page_has_a_title_of_its_own(demo, client, general, username, page, titl
 def test_admin_lists_rooms_and_alerts(demo, client, model):
     client.force_login(User.objects.get(username="teacher"))
     assert client.get(f"/admin/{model}/").status_code == 200
+
+
+def test_admin_renames_a_room_while_somebody_posts(demo, client, general, monkeypatch):
+    get_object = RoomAdmin.get_object
+
+    def get_object_and_post(*arguments):
+        room = get_object(*arguments)
+        Room.objects.filter(pk=general.pk).update(last_seq=1)
+        return room
+
+    monkeypatch.setattr(RoomAdmin, "get_object", get_object_and_post)
+    client.force_login(User.objects.get(username="teacher"))
+    client.post(f"/admin/chat/room/{general.pk}/change/", {"name": "Everybody"})
+    general.refresh_from_db()
+    assert (general.name, general.last_seq) == ("Everybody", 1)
+
+
+def test_admin_adds_a_room(demo, client):
+    client.force_login(User.objects.get(username="teacher"))
+    client.post("/admin/chat/room/add/", {"name": "New"})
+    assert Room.objects.get(name="New").last_seq == 0
 
 
 def test_admin_is_closed_to_users_who_are_not_staff(signed_in):

@@ -128,6 +128,12 @@ async def test_socket_is_closed_when_its_room_was_deleted(communicator, general,
     assert (await communicator.receive_output(TIMEOUT))["type"] == "websocket.close"
 
 
+async def test_socket_is_closed_when_its_user_was_deleted(communicator, alice):
+    await alice.adelete()
+    await communicator.send_json_to({"message": "hi"})
+    assert (await communicator.receive_output(TIMEOUT))["type"] == "websocket.close"
+
+
 async def test_socket_that_has_left_is_sent_nothing_more(headers, general, monkeypatch):
     layer = get_channel_layer()
     group_add, joined = layer.group_add, []

@@ -8,6 +8,7 @@ from collections import Counter
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import IntegrityError
 
 from alert import listener
 from alert.feeds import RoomFeed
@@ -114,7 +115,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
                 await self.receive_message(frame)
         except FrameError as error:
             await self.send_frame(error.as_frame(frame))
-        except Room.DoesNotExist:  # deleted since the handshake
+        except (Room.DoesNotExist, IntegrityError):  # room or user deleted since the handshake
             await self.close()
 
     async def receive_sync(self, frame):

@@ -69,6 +69,12 @@ async def test_socket_is_closed_when_its_room_was_deleted(communicator, general,
     assert (await communicator.receive_output(TIMEOUT))["type"] == "websocket.close"
 
 
+async def test_socket_is_closed_when_its_user_was_deleted(communicator, alice):
+    await alice.adelete()
+    await communicator.send_json_to({"message": "hi"})
+    assert (await communicator.receive_output(TIMEOUT))["type"] == "websocket.close"
+
+
 async def test_refused_user_neither_joins_nor_leaves_in_the_log(
     headers, general, monkeypatch, caplog
 ):

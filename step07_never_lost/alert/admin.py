@@ -10,7 +10,6 @@ class AlertAdmin(admin.ModelAdmin):
     list_display = ["content", "user", "create_at", "room", "seq"]
 
     # Clients rely on numbers without holes: nobody adds, changes or deletes an alert by hand.
-
     def has_add_permission(self, request):
         return False
 

@@ -15,6 +15,7 @@ const state = panel.querySelector("[role=status]");
 const feed = panel.querySelector("[role=log]");
 const unsaved = panel.querySelector(".unsaved");
 const form = panel.querySelector("form");
+const readCsrfToken = () => document.cookie.match(/csrftoken=[^;]*/)?.[0];
 const csrfToken = readCsrfToken(); // Django changes it whenever somebody signs in
 const outbox = new Map(); // messages that aren't shown yet, by client_id
 let lastSeq = null; // the number of the last message shown
@@ -102,7 +103,10 @@ function show(frame) {
 function finishSync(seq) {
   pause = FIRST_PAUSE;
   if (lastSeq !== null && seq < lastSeq) {
-    startOver();
+    // The room has fewer messages than we have shown: its database was replaced.
+    lastSeq = null;
+    feed.firstElementChild.replaceChildren();
+    socket.close();
     return;
   }
   lastSeq ??= seq;
@@ -116,13 +120,6 @@ function finishSync(seq) {
       send({ message, client_id });
     }
   }
-}
-
-// The room has fewer messages than we have shown: its database was replaced.
-function startOver() {
-  lastSeq = null;
-  feed.firstElementChild.replaceChildren();
-  socket.close();
 }
 
 function markRefused(clientId) {
@@ -153,10 +150,6 @@ function send(frame) {
   logWire(`⇒ ${text}`);
   count("frames");
   socket.send(text);
-}
-
-function readCsrfToken() {
-  return document.cookie.match(/csrftoken=[^;]*/)?.[0];
 }
 
 form.addEventListener("submit", (event) => {

@@ -18,6 +18,7 @@ const state = panel.querySelector("[role=status]");
 const feed = panel.querySelector("[role=log]");
 const unsaved = panel.querySelector(".unsaved");
 const form = panel.querySelector("form");
+const readCsrfToken = () => document.cookie.match(/csrftoken=[^;]*/)?.[0];
 const csrfToken = readCsrfToken(); // Django changes it whenever somebody signs in
 const outbox = new Map(); // messages that aren't shown yet, by client_id
 let lastSeq = null; // the number of the last message shown
@@ -127,7 +128,10 @@ function show(frame) {
 function finishSync(seq) {
   pause = FIRST_PAUSE;
   if (lastSeq !== null && seq < lastSeq) {
-    startOver();
+    // The room has fewer messages than we have shown: its database was replaced.
+    lastSeq = null;
+    feed.firstElementChild.replaceChildren();
+    socket.close();
     return;
   }
   lastSeq ??= seq;
@@ -162,13 +166,6 @@ function resendLater() {
   }, RESEND_PAUSE);
 }
 
-// The room has fewer messages than we have shown: its database was replaced.
-function startOver() {
-  lastSeq = null;
-  feed.firstElementChild.replaceChildren();
-  socket.close();
-}
-
 function markRefused(clientId) {
   outbox.get(clientId)?.line.classList.add("refused");
   outbox.delete(clientId);
@@ -197,10 +194,6 @@ function send(frame) {
   logWire(`⇒ ${text}`);
   count("frames");
   socket.send(text);
-}
-
-function readCsrfToken() {
-  return document.cookie.match(/csrftoken=[^;]*/)?.[0];
 }
 
 form.addEventListener("submit", (event) => {

@@ -1,7 +1,7 @@
 # Each command is one of the package `course`: python3 -m course COMMAND
 
 PYTHON ?= python3
-COMMANDS := help step test diff faults carry carry-continue carry-abort export bench lint
+COMMANDS := help step manage test diff faults carry carry-continue carry-abort export bench lint
 
 # `make step 3`: what follows the first word are its arguments, not more goals.
 ifneq ($(filter $(firstword $(MAKECMDGOALS)),$(COMMANDS)),)
@@ -12,6 +12,11 @@ NOT_GOALS := $(filter-out $(COMMANDS),$(ARGUMENTS))
 # `make step N=3`, for scripts.
 ifeq ($(origin N),command line)
   ARGUMENTS += $(N)
+endif
+
+# Some shells export their machine's name as HOST.
+ifeq ($(origin HOST),environment)
+  unexport HOST
 endif
 
 .PHONY: $(COMMANDS) $(NOT_GOALS)

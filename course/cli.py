@@ -5,13 +5,14 @@ import sys
 
 from course.environment import PYTHON, VENV, clean_environ, ensure, say
 from course.errors import CourseError
-from course.serve import serve
+from course.serve import manage, serve
 from course.steps import STEPS, find_step
 from course.testing import run_tests
 
 COMMANDS = {
     "": "this list",
-    "step N": "serve step N: sets up what is missing, prints address and logins",
+    "step N": "serve step N: sets up what is missing, prints address and logins (HOST=0.0.0.0)",
+    "manage N": "run manage.py of step N, beside it (CMD='broadcast 1 hello')",
     "test": "run every test",
     "test N M": "run the tests of those steps",
     "diff N": "what changes from step N-1 to N (FILE=chat TESTS=1 HTML=1)",
@@ -54,6 +55,8 @@ def carry_out(command="help", *arguments):
             return show_help()
         case "step":
             return serve(one_step(command, arguments), f"make step {arguments[0]}")
+        case "manage":
+            return manage(one_step(command, arguments), f"make manage {arguments[0]}")
         case "test":
             return run_tests([find_step(text, "test") for text in arguments])
         case "diff":

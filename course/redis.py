@@ -52,13 +52,13 @@ def usual_port():
     return USUAL_PORT if is_free(USUAL_PORT) else any_free_port()
 
 
-def is_free(port):
-    """Tell whether a server could listen on that port of 127.0.0.1."""
+def is_free(port, host="127.0.0.1"):
+    """Tell whether a server could listen on that port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
+            probe.bind((host, port))
+        except (OSError, UnicodeError):
             return False
     return True
 

@@ -1,63 +1,152 @@
-"""make step N: a step, served until Ctrl-C."""
+"""make step N: a step, served until Ctrl-C. make manage N: its manage.py, beside that."""
 
 import os
+import shlex
 import socket
+import subprocess
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from course.environment import PYTHON, ensure, say
+from course.environment import PYTHON, clean_environ, ensure, say
 from course.errors import CourseError
 from course.processes import Processes
 from course.redis import is_free, start_redis, usual_port
-from course.steps import needs_redis
+from course.steps import ROOT, needs_redis, number_of
 
+SERVED = ROOT / "build" / "served"  # for each step that is being served, a file with its REDIS_URL
+NOWHERE = "redis://127.0.0.1:1/0"
+LOCALHOST = "127.0.0.1"
 PREPARED = Path(__file__).with_name("prepared.py")
 
 
 def serve(step, command):
     """Serve the step in that folder with auto-reload; return the exit status.
 
-    PORT, SERVERS and REDIS_URL in the environment say how. Raises CourseError for those that can't
-    be used; `command` is what it tells the user to type.
+    HOST, PORT, SERVERS and REDIS_URL in the environment say how. Raises CourseError for those that
+    can't be used; `command` is what it tells the user to type.
     """
     redis = needs_redis(step)
+    host = os.environ.get("HOST") or LOCALHOST
+    addresses = addresses_of(host, command)
     first = number_from("PORT", 8000, 65535, command)
     servers = number_from("SERVERS", 2 if redis else 1, 16, command)
     ports = range(first, first + servers)
-    check_ports(ports, command)
+    check_ports(host, ports, command)
     check_redis_url(command)
     ensure("course")
     own_redis = usual_port() if redis and not os.environ.get("REDIS_URL") else None
     url = f"redis://127.0.0.1:{own_redis}/0" if own_redis else os.environ.get("REDIS_URL")
     database = step / "db.sqlite3"
-    with Processes() as processes:
+    names = {port: f"The server on port {port}" for port in ports}
+    variables = {"REDIS_URL": url} if redis else {}
+    if host != LOCALHOST:
+        allowed = [os.environ.get("DJANGO_ALLOWED_HOSTS"), *addresses, "localhost", LOCALHOST]
+        variables["DJANGO_ALLOWED_HOSTS"] = ",".join(filter(None, allowed))
+    with Processes() as processes, note_served(step, url):
 
         def start(port, manage):
-            runserver = [PYTHON, manage, "runserver", f"127.0.0.1:{port}"]
+            runserver = [PYTHON, manage, "runserver", f"{host}:{port}"]
             label = str(port) if servers > 1 else None
-            variables = {"REDIS_URL": url} if redis else {}
-            processes.start(f"The server on port {port}", runserver, step, label, **variables)
+            processes.start(names[port], runserver, step, label, **variables)
 
         def start_all():
+            """Start the servers; return what they have been started with."""
+            state = last_saved(step), inode(database)
             start(first, PREPARED)
-            if processes.wait_until(lambda: listens(first)):  # it has prepared what all need
+            if processes.wait_until(lambda: listens(addresses[0], first)):  # it has prepared all
                 for port in ports[1:]:
                     start(port, "manage.py")
-            return processes.wait_until(lambda: all(map(listens, ports)))
+            processes.wait_until(lambda: all(listens(addresses[0], port) for port in ports))
+            return state[0], state[1] or inode(database)
 
         origin = start_redis(processes, own_redis) if own_redis else "from REDIS_URL"
-        if start_all():
-            print(greeting(step, ports, redis and f"{url} ({origin})"), flush=True)
-        served = inode(database)
-        while processes.wait_until(lambda served=served: inode(database) != served):
-            say(f"{database.name} was replaced. Starting the servers again.")
-            for port in ports:
-                processes.end(f"The server on port {port}")
-            start_all()
-            served = inode(database)
-        if processes.stopped:
-            return 0
-        say(f"{processes.ended()} has ended, so the rest is ended too.")
-        return 1
+        saved, served = start_all()
+        edited = False
+        if not processes.ended():
+            redis = redis and f"{url} ({origin})"
+            print(greeting(step, addresses, ports, redis), flush=True)
+        while not processes.stopped:
+            replaced = processes.wait_until(lambda served=served: inode(database) != served)
+            ended = processes.ended()
+            if replaced:
+                say(f"{database.name} was replaced. Starting the servers again.")
+            elif ended in names.values() and last_saved(step) != saved:
+                edited = True  # perhaps once more since the server has read it: try that first
+            elif ended in names.values() and edited:
+                say("Mend the error above, and save.")
+                processes.end(*filter(processes.running.get, names.values()))
+                if not processes.wait_until(lambda saved=saved: last_saved(step) != saved):
+                    continue
+            elif ended:
+                say(f"{ended} has ended, so the rest is ended too.")
+                return 1
+            else:
+                break
+            processes.end(*filter(processes.running.get, names.values()))
+            saved, served = start_all()
+            edited = edited and processes.ended() is not None
+        return 0
+
+
+def manage(step, command):
+    """Run manage.py of the step, with the words in CMD; return its exit status.
+
+    It uses the Redis of the step that is being served, or that of REDIS_URL, and no other. Raises
+    CourseError without CMD; `command` is what it tells the user to type.
+    """
+    try:
+        words = shlex.split(os.environ.get("CMD") or "")
+    except ValueError:  # a quote without its other half
+        words = []
+    if not words:
+        raise CourseError(f"CMD has no command that can be read. Type: {command} CMD='check'")
+    variables = {}
+    if needs_redis(step) and not os.environ.get("REDIS_URL"):
+        served = SERVED / step.name
+        if not served.exists():
+            cure = command.replace("manage", "step")
+            say(f"{step.name} isn't served, so it has no Redis. To serve it, type: {cure}")
+        variables["REDIS_URL"] = served.read_text() if served.exists() else NOWHERE
+    ensure("course")
+    environ = clean_environ(**variables)
+    return subprocess.run([PYTHON, "manage.py", *words], cwd=step, env=environ).returncode
+
+
+@contextmanager
+def note_served(step, url):
+    """Keep the REDIS_URL of a step in a file as long as it is served."""
+    SERVED.mkdir(parents=True, exist_ok=True)
+    file = SERVED / step.name
+    file.write_text(url or "")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def last_saved(step):
+    """Return when a Python file of the step was last saved, in ns."""
+    return max(file.stat().st_mtime_ns for file in step.rglob("*.py"))
+
+
+def addresses_of(host, command):
+    """Return the addresses of a server that listens on this host, the one to probe first.
+
+    Raises CourseError if nothing can listen there.
+    """
+    if not is_free(0, host):
+        raise CourseError(
+            f"HOST is {host!r}, which is no address of this machine. Type: {command} HOST=0.0.0.0"
+        )
+    if host != "0.0.0.0":
+        return [host]
+    found = {LOCALHOST: None}
+    with suppress(OSError):
+        found |= dict.fromkeys(socket.gethostbyname_ex(socket.gethostname())[2])
+    with suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing; an address that RFC 5737 sets aside
+        found[probe.getsockname()[0]] = None
+    return list(found)
 
 
 def number_from(name, default, most, command):
@@ -70,10 +159,10 @@ def number_from(name, default, most, command):
     return int(text)
 
 
-def check_ports(ports, command):
+def check_ports(host, ports, command):
     """Raise CourseError if one of the ports can't be listened on."""
     for port in ports:
-        if port > 65535 or not is_free(port):
+        if port > 65535 or not is_free(port, host):
             other = ports[0] + 100 if ports[0] < 60000 else 8000
             servers = f" SERVERS={len(ports)}" if os.environ.get("SERVERS") else ""
             raise CourseError(f"Port {port} can't be used. Type: {command} PORT={other}{servers}")
@@ -94,22 +183,32 @@ def inode(path):
     return path.stat().st_ino if path.exists() else None
 
 
-def listens(port):
-    """Tell whether somebody accepts connections on that port of 127.0.0.1."""
+def listens(address, port):
+    """Tell whether somebody accepts connections on that port."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
-def greeting(step, ports, redis):
+def greeting(step, addresses, ports, redis):
     """Return what the user is told once the servers are up."""
+    number = number_of(step.name)
+    tea = f"make manage {number} CMD='broadcast 1 \"tea is ready\"'"
+    warning = "Everyone on this network can sign in: the demo password is no secret."
     lines = [
         "",
         f"{step.name} is served:",
-        *(f"    http://127.0.0.1:{port}/" for port in ports),
+        *(f"    http://{address}:{port}/" for address in addresses for port in ports),
         *([f"    Redis: {redis}"] if redis else []),
         "Sign in as alice, bob, carol or teacher; the password is channels.",
-        "For two people at once, open a second browser or a private window.",
+        "For two people at once, open bob's page in a private window or a second browser"
+        + (", at the second address." if len(ports) > 1 else "."),
+        *([f"To post from a second terminal, type: {tea}"] if has_broadcast(step) else []),
+        *([warning] if addresses != [LOCALHOST] else []),
         "Ctrl-C ends all of it.",
         "",
     ]
     return "\n".join(lines)
+
+
+def has_broadcast(step):
+    return any(step.glob("*/management/commands/broadcast.py"))

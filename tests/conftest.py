@@ -28,7 +28,7 @@ def wait_until(condition):
 
 def environ(**variables):
     """Return our environment without what an outer `make` has put there."""
-    ours = {"PORT", "SERVERS", "REDIS_URL", "N", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    ours = {"HOST", "PORT", "SERVERS", "REDIS_URL", "CMD", "N", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     return {k: v for k, v in os.environ.items() if k not in ours} | variables
 
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -28,8 +28,9 @@ def redis_port(served):
     return int(re.search(r"Redis: redis://127\.0\.0\.1:(\d+)/0", served.output())[1])
 
 
-def page(port):
-    with urlopen(f"http://127.0.0.1:{port}/accounts/login/") as response:
+def page(port, address="127.0.0.1", **headers):
+    url = f"http://{address}:{port}/accounts/login/"
+    with urlopen(Request(url, headers=headers)) as response:
         return response.read().decode()
 
 
@@ -127,6 +128,50 @@ def test_step_that_can_not_be_prepared_says_why_once(serve, port, tmp_path):
     assert served.output().count("No module named 'nothing'") == 1
     assert f"The server on port {port} has ended" in served.output()
     assert f"{port + 1}" not in served.output()
+
+
+def test_step_goes_on_when_a_half_typed_line_has_ended_its_servers(serve, port, tmp_path):
+    copy = copy_of_the_course(tmp_path / "copy")
+    served = serve("step", "5", f"PORT={port}", cwd=copy)
+    served.until_served()
+    settings = copy / "step05_redis" / "mychannels" / "settings.py"
+    whole = settings.read_text()
+    for half in ["DEBUG = (", "DEBUG = ["]:
+        said = served.output().count("Mend the error above, and save.")
+        settings.write_text(f"{whole}\n{half}")
+        wait_until(lambda said=said: served.output().count("Mend the error above") > said)
+        assert "SyntaxError" in served.output()
+    settings.write_text(whole)
+    wait_until(lambda: listens(port) and listens(port + 1))
+    assert "Sign in" in page(port + 1)
+
+
+def test_step_is_served_on_the_network_when_host_says_so(serve, port):
+    served = serve("step", "3", f"PORT={port}", "HOST=0.0.0.0", "DJANGO_ALLOWED_HOSTS=of.ours")
+    served.until_served()
+    assert "the demo password is no secret" in served.output()
+    addresses = re.findall(rf"^    http://([\d.]+):{port}/$", served.output(), re.M)
+    assert addresses[0] == "127.0.0.1"
+    for host in [*addresses, "localhost", "of.ours"]:
+        assert "Sign in" in page(port, addresses[-1], Host=host)
+
+
+def test_manage_uses_the_redis_of_the_step_that_is_served(serve, make, port):
+    broadcast = ["manage", "5", "CMD=broadcast 1 'tea is ready'"]
+    served = serve("step", "5", f"PORT={port}")
+    served.until_served()
+    assert f"type: {' '.join(['make', *broadcast[:2]])} CMD='broadcast 1" in served.output()
+    result = make(*broadcast)
+    assert (result.returncode, result.stdout) == (0, "Sent to General.\n")
+    served.end(signal.SIGINT)
+    result = make(*broadcast)
+    assert result.returncode != 0
+    assert "step05_redis isn't served, so it has no Redis" in result.stderr
+
+
+def test_manage_gives_back_the_exit_status(make):
+    assert make("manage", "1", "CMD=check --fail-level WARNING").returncode == 0
+    assert make("manage", "1", "CMD=no-such-command").returncode != 0
 
 
 def test_busy_port_gets_one_line_that_names_another(make, port):

@@ -53,10 +53,10 @@ def serve(step, command):
             """Start the servers; return what they have been started with."""
             state = last_saved(step), inode(database)
             start(first, PREPARED)
-            if processes.wait_until(lambda: listens(addresses[0], first)):  # it has prepared all
+            if processes.wait_until(lambda: listens(first, addresses[0])):  # it has prepared all
                 for port in ports[1:]:
                     start(port, "manage.py")
-            processes.wait_until(lambda: all(listens(addresses[0], port) for port in ports))
+            processes.wait_until(lambda: all(listens(port, addresses[0]) for port in ports))
             return state[0], state[1] or inode(database)
 
         origin = start_redis(processes, own_redis) if own_redis else "from REDIS_URL"
@@ -183,7 +183,7 @@ def inode(path):
     return path.stat().st_ino if path.exists() else None
 
 
-def listens(address, port):
+def listens(port, address=LOCALHOST):
     """Tell whether somebody accepts connections on that port."""
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0

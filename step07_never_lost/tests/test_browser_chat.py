@@ -31,6 +31,16 @@ async def test_history_is_there_after_a_reload(alice_in_general):
     await message.locator("time[datetime]").wait_for()
 
 
+async def test_page_on_plain_http_gives_its_messages_a_client_id(new_visitor):
+    alice = await new_visitor("alice")
+    await alice.page.add_init_script("delete Crypto.prototype.randomUUID")  # as on plain http
+    await alice.page.goto("/chat/")
+    await alice.enter("General")
+    await alice.send_message("hi")
+    await alice.messages().filter(has_text="alice hi").wait_for()
+    assert (await Alert.objects.aget()).client_id is not None
+
+
 async def test_page_keeps_what_is_not_saved_and_sends_it_when_it_is_connected_again(new_visitor):
     alice = await new_visitor("alice", "General", change_frame=unchanged)
     await alice.send_message("number one")

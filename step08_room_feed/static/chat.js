@@ -152,10 +152,17 @@ function send(frame) {
   socket.send(text);
 }
 
+// The form of a UUID. crypto.randomUUID() exists only on https and on localhost.
+function newClientId() {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  const digits = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return digits.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const message = form.elements.message.value;
-  const client_id = crypto.randomUUID();
+  const client_id = newClientId();
   const line = addLine(unsaved, panel.dataset.username, message);
   outbox.set(client_id, { message, line });
   if (synced) {

@@ -153,7 +153,7 @@ class ChatConsumer(AsyncWebsocketConsumer):
         """
         if self.closed:
             return
-        await self.base_send({"type": "websocket.send", "text": text_data})
+        await super().send(text_data)
         self.bytes_left -= len(text_data)
         if self.bytes_left < 0:
             await self.close()  # the client connects again and names its last number

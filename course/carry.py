@@ -67,7 +67,7 @@ def carry_on():
     if marked := [place for name, _, size in state["conflicts"] for place in places(name, size)]:
         raise CourseError(
             f"Conflict markers are left in {', '.join(marked)}. "
-            "Mend that, then type: make carry-continue"
+            "Fix that, then type: make carry-continue"
         )
     folder = ROOT / state["at"]
     return go_on(state, folder, state["old"], tree_of(folder))
@@ -134,7 +134,7 @@ def write(state):
         for name, why, size in state["conflicts"]:
             for place in [*places(name, size)] or [name]:
                 print(f"CONFLICT in {place}: {why}")
-        print("Mend that, then type: make carry-continue")
+        print("Fix that, then type: make carry-continue")
         print("To put everything back, type: make carry-abort")
         return 1
     journal.close()
@@ -260,7 +260,7 @@ def show(plan):
             table.add_row(step.folder.name, name, what, style=style)
     Console(markup=False, highlight=False, emoji=False).print(table)
     if plan and plan[-1].conflicts and steps_after(plan[-1].folder):
-        print(f"What comes after {plan[-1].folder.name} is seen once that is mended.")
+        print(f"Fix that to see what comes after {plan[-1].folder.name}.")
 
 
 def agreed():

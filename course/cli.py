@@ -5,7 +5,8 @@ import sys
 
 from course.environment import PYTHON, VENV, clean_environ, ensure, say
 from course.errors import CourseError
-from course.serve import manage, serve
+from course.manage import manage
+from course.serve import serve
 from course.steps import STEPS, find_step
 from course.testing import run_tests
 

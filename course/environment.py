@@ -63,7 +63,7 @@ def install(lock):
 def run(command):
     """Run a command of the set-up; raise CourseError if it fails."""
     if subprocess.run(command, cwd=ROOT, env=clean_environ()).returncode:
-        raise CourseError("The set-up failed, see above. Once that is mended, type the same again.")
+        raise CourseError("The set-up failed, see above. Fix that, then type the same again.")
 
 
 def clean_environ(**variables):

@@ -108,7 +108,7 @@ def put_all(files):
             put(ROOT / name, files[name])
         except OSError as error:
             raise CourseError(
-                f"{name} can't be written: {error.strerror}. Mend that, then type the same again."
+                f"{name} can't be written: {error.strerror}. Fix that, then type the same again."
             ) from None
 
 

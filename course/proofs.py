@@ -112,7 +112,7 @@ def order_of_modules(step, tree):
         status, cases = run_pytest(folder, patience=PATIENCE)
     wrong = [f"{name} has {result}" for name, result, _ in cases if result != "passed"]
     if status or wrong:
-        raise CourseError(f"Mend the tests of {step.name} first: {wrong[0] if wrong else status}.")
+        raise CourseError(f"Fix the tests of {step.name} first: {wrong[0] if wrong else status}.")
     seconds = Counter()
     for name, _, time in cases:
         seconds[name.split("::")[0]] += time

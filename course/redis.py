@@ -28,7 +28,7 @@ def start_redis(processes, port):
             said = log.read().decode(errors="replace").strip().splitlines() or ["nothing"]
             raise CourseError(
                 f"{server} does not start; it said: {said[-1]} "
-                f"Set REDIS_URL to a Redis of your own, or mend it."
+                f"Set REDIS_URL to a Redis of your own, or fix it."
             )
     return f"{server}, from {origin}"
 

@@ -1,20 +1,17 @@
-"""make step N: a step, served until Ctrl-C. make manage N: its manage.py, beside that."""
+"""make step N: a step, served until Ctrl-C."""
 
 import os
-import shlex
 import socket
-import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from course.environment import PYTHON, clean_environ, ensure, say
+from course.environment import PYTHON, ensure, say
 from course.errors import CourseError
+from course.manage import note_redis
 from course.processes import Processes
 from course.redis import is_free, start_redis, usual_port
-from course.steps import ROOT, needs_redis, number_of
+from course.steps import needs_redis, number_of
 
-SERVED = ROOT / "build" / "served"  # for each step that is being served, a file with its REDIS_URL
-NOWHERE = "redis://127.0.0.1:1/0"
 LOCALHOST = "127.0.0.1"
 PREPARED = Path(__file__).with_name("prepared.py")
 
@@ -42,7 +39,7 @@ def serve(step, command):
     if host != LOCALHOST:
         allowed = [os.environ.get("DJANGO_ALLOWED_HOSTS"), *addresses, "localhost", LOCALHOST]
         variables["DJANGO_ALLOWED_HOSTS"] = ",".join(filter(None, allowed))
-    with Processes() as processes, note_served(step, url):
+    with Processes() as processes, note_redis(step, url):
 
         def start(port, manage):
             runserver = [PYTHON, manage, "runserver", f"{host}:{port}"]
@@ -73,12 +70,12 @@ def serve(step, command):
             elif ended in names.values() and last_saved(step) != saved:
                 edited = True  # perhaps once more since the server has read it: try that first
             elif ended in names.values() and edited:
-                say("Mend the error above, and save.")
+                say("Fix the error above, and save the file.")
                 processes.end(*filter(processes.running.get, names.values()))
                 if not processes.wait_until(lambda saved=saved: last_saved(step) != saved):
                     continue
             elif ended:
-                say(f"{ended} has ended, so the rest is ended too.")
+                say(f"{ended} has ended. Stopped the others.")
                 return 1
             else:
                 break
@@ -86,42 +83,6 @@ def serve(step, command):
             saved, served = start_all()
             edited = edited and processes.ended() is not None
         return 0
-
-
-def manage(step, command):
-    """Run manage.py of the step, with the words in CMD; return its exit status.
-
-    It uses the Redis of the step that is being served, or that of REDIS_URL, and no other. Raises
-    CourseError without CMD; `command` is what it tells the user to type.
-    """
-    try:
-        words = shlex.split(os.environ.get("CMD") or "")
-    except ValueError:  # a quote without its other half
-        words = []
-    if not words:
-        raise CourseError(f"CMD has no command that can be read. Type: {command} CMD='check'")
-    variables = {}
-    if needs_redis(step) and not os.environ.get("REDIS_URL"):
-        served = SERVED / step.name
-        if not served.exists():
-            cure = command.replace("manage", "step")
-            say(f"{step.name} isn't served, so it has no Redis. To serve it, type: {cure}")
-        variables["REDIS_URL"] = served.read_text() if served.exists() else NOWHERE
-    ensure("course")
-    environ = clean_environ(**variables)
-    return subprocess.run([PYTHON, "manage.py", *words], cwd=step, env=environ).returncode
-
-
-@contextmanager
-def note_served(step, url):
-    """Keep the REDIS_URL of a step in a file as long as it is served."""
-    SERVED.mkdir(parents=True, exist_ok=True)
-    file = SERVED / step.name
-    file.write_text(url or "")
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
 
 
 def last_saved(step):

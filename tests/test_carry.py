@@ -389,7 +389,7 @@ def test_conflict_is_marked_and_stops_there(conflict):
     ]
     assert "CONFLICT in step02_count/chat/models.py:3: different in" in conflict.said
     assert "make carry-continue\nTo put everything back, type: make carry-abort\n" in conflict.said
-    assert "What comes after step02_count is seen once that is mended." in conflict.said
+    assert "Fix that to see what comes after step02_count." in conflict.said
     assert conflict.read("step02_count/chat/rooms.py") == "ROOMS = []\n"
     assert not (conflict.folder / "step03_part/chat/rooms.py").exists()
 
@@ -479,8 +479,8 @@ def test_abort_needs_no_environment(conflict):
 
 
 def test_abort_after_the_conflict_was_committed_changes_no_commit(conflict):
-    conflict.write(f"step02_count/{MODELS}", "mended\n")
-    conflict.commit("mended")
+    conflict.write(f"step02_count/{MODELS}", "fixed\n")
+    conflict.commit("fixed")
     head = conflict.git("rev-parse", "HEAD")
     conflict.run("carry-abort")
     assert conflict.files() == conflict.before[0]

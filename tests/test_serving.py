@@ -28,6 +28,12 @@ def redis_port(served):
     return int(re.search(r"Redis: redis://127\.0\.0\.1:(\d+)/0", served.output())[1])
 
 
+def is_course(process, served):
+    """Return whether it is the Python of that `make step`."""
+    words = process.info["cmdline"] or []
+    return "course" in words and process.ppid() == served.process.pid
+
+
 def page(port, address="127.0.0.1", **headers):
     url = f"http://{address}:{port}/accounts/login/"
     with urlopen(Request(url, headers=headers)) as response:
@@ -137,9 +143,9 @@ def test_step_goes_on_when_a_half_typed_line_has_ended_its_servers(serve, port, 
     settings = copy / "step05_redis" / "mychannels" / "settings.py"
     whole = settings.read_text()
     for half in ["DEBUG = (", "DEBUG = ["]:
-        said = served.output().count("Mend the error above, and save.")
+        said = served.output().count("Fix the error above, and save the file.")
         settings.write_text(f"{whole}\n{half}")
-        wait_until(lambda said=said: served.output().count("Mend the error above") > said)
+        wait_until(lambda said=said: served.output().count("Fix the error above") > said)
         assert "SyntaxError" in served.output()
     settings.write_text(whole)
     wait_until(lambda: listens(port) and listens(port + 1))
@@ -166,7 +172,30 @@ def test_manage_uses_the_redis_of_the_step_that_is_served(serve, make, port):
     served.end(signal.SIGINT)
     result = make(*broadcast)
     assert result.returncode != 0
-    assert "step05_redis isn't served, so it has no Redis" in result.stderr
+    assert "step05_redis isn't running, so it has no Redis" in result.stderr
+
+
+def test_manage_finds_the_first_of_two_that_serve_a_step(serve, make, port):
+    first = serve("step", "5", f"PORT={port}", "SERVERS=1")
+    first.until_served()
+    second = serve("step", "5", f"PORT={port + 1}", "SERVERS=1")
+    second.until_served()
+    second.end(signal.SIGINT)
+    assert make("manage", "5", "CMD=broadcast 1 tea").returncode == 0
+
+
+def test_manage_uses_no_redis_of_a_step_that_was_killed(serve, make, port):
+    served = serve("step", "5", f"PORT={port}")
+    served.until_served()
+    pid = next(p.pid for p in psutil.process_iter(["cmdline"]) if is_course(p, served))
+    children = psutil.Process(pid).children(recursive=True)
+    os.kill(pid, signal.SIGKILL)
+    served.process.wait(60)
+    result = make("manage", "5", "CMD=broadcast 1 tea")
+    for child in children:
+        child.kill()
+    assert result.returncode != 0
+    assert "step05_redis isn't running" in result.stderr
 
 
 def test_manage_gives_back_the_exit_status(make):
@@ -224,7 +253,7 @@ def test_redis_that_does_not_start_gets_one_line(make, port, tmp_path):
     assert result.returncode == 2
     assert said == [
         f"{server} does not start; it said: no memory left. "
-        "Set REDIS_URL to a Redis of your own, or mend it."
+        "Set REDIS_URL to a Redis of your own, or fix it."
     ]
 
 

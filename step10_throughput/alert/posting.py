@@ -19,16 +19,16 @@ def save_alert(room, user, content, client_id=None):
 
 
 @transaction.atomic
-def save_alerts(drafts):
-    """Do what save_alert does for each draft, a tuple of its arguments: for all of them or none."""
-    ids = {room.pk for room, *_ in drafts}
+def save_alerts(messages):
+    """Do what save_alert does for each message, a tuple of its arguments: for all or for none."""
+    ids = {room.pk for room, *_ in messages}
     # In the order of their ids, so that two transactions never wait for each other's rooms.
     rooms = Room.objects.select_for_update().order_by("pk").in_bulk(ids)
-    client_ids = {client_id for *_, client_id in drafts if client_id}
+    client_ids = {client_id for *_, client_id in messages if client_id}
     alerts = Alert.objects.filter(client_id__in=client_ids, room__in=rooms).select_related("user")
     sent_before = {(alert.room_id, alert.user_id, alert.client_id): alert for alert in alerts}
     saved = []
-    for room, user, content, client_id in drafts:
+    for room, user, content, client_id in messages:
         if room.pk not in rooms:
             raise Room.DoesNotExist(f"Room {room.pk} has been deleted.")
         key = room.pk, user.pk, client_id

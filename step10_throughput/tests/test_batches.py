@@ -18,13 +18,13 @@ def seqs(saved):
 
 def test_batch_is_numbered_in_its_order_in_each_room(general, workshop, alice):
     save_alert(general, alice, "before")
-    drafts = [
+    messages = [
         (general, alice, "one", None),
         (workshop, alice, "two", None),
         (general, alice, "three", None),
     ]
-    assert seqs(save_alerts(drafts)) == [(2, True), (1, True), (3, True)]
-    assert seqs(save_alerts(drafts)) == [(4, True), (2, True), (5, True)]
+    assert seqs(save_alerts(messages)) == [(2, True), (1, True), (3, True)]
+    assert seqs(save_alerts(messages)) == [(4, True), (2, True), (5, True)]
     stored = Alert.objects.filter(room=general).order_by("seq")
     assert [alert.content for alert in stored] == ["before", "one", "three", "one", "three"]
 
@@ -44,9 +44,9 @@ def test_message_that_was_sent_before_keeps_its_number(general, workshop, alice)
 
 
 def test_batch_takes_as_many_queries_as_one_message(general, workshop, alice):
-    def count_queries(*drafts):
+    def count_queries(*messages):
         with CaptureQueriesContext(connection) as queries:
-            save_alerts(drafts)
+            save_alerts(messages)
         return len(queries)
 
     assert count_queries((general, alice, "hi", uuid4())) == count_queries(
@@ -58,21 +58,21 @@ def test_batch_takes_as_many_queries_as_one_message(general, workshop, alice):
 @pytest.mark.parametrize("bad", ["room", "user"])
 def test_batch_is_saved_whole_or_not_at_all(general, alice, bad):
     good = (general, alice, "hi", None)
-    drafts = {
+    messages = {
         "room": (Room(pk=0), alice, "hi", None),
         "user": (general, User(pk=0), "hi", None),
     }
     with pytest.raises((Room.DoesNotExist, IntegrityError)):
-        save_alerts([good, drafts[bad]])
+        save_alerts([good, messages[bad]])
     assert not Alert.objects.exists()
     assert seqs(save_alerts([good])) == [(1, True)]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's query plan")
 def test_search_for_messages_sent_before_uses_the_unique_index(general, workshop, alice):
-    drafts = [(room, alice, "hi", uuid4()) for room in [general, workshop] for _ in range(20)]
+    messages = [(room, alice, "hi", uuid4()) for room in [general, workshop] for _ in range(20)]
     with CaptureQueriesContext(connection) as queries:
-        save_alerts(drafts)
+        save_alerts(messages)
     (search,) = [
         query["sql"]
         for query in queries

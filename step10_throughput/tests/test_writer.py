@@ -21,11 +21,11 @@ class SlowSave:
         self.save_alerts, self.batches = writer.save_alerts, []
         self.begun, self.go_on = threading.Event(), threading.Event()
 
-    def __call__(self, drafts):
-        self.batches.append([content for _, _, content, _ in drafts])
+    def __call__(self, messages):
+        self.batches.append([content for _, _, content, _ in messages])
         self.begun.set()
         assert self.go_on.wait(TIMEOUT)
-        return self.save_alerts(drafts)
+        return self.save_alerts(messages)
 
     async def wait_for_pending(self, count):
         """Wait until a transaction has begun, and that many messages wait for the next."""
@@ -89,7 +89,7 @@ async def test_message_is_acknowledged_after_its_transaction(join, slow_save):
 async def test_failure_of_the_database_closes_every_socket_that_waits(
     join, slow_save, general, workshop, caplog
 ):
-    def fail(drafts):
+    def fail(messages):
         raise OperationalError("database is locked")
 
     alice = await join_synced(join, "alice")
@@ -113,14 +113,14 @@ async def test_deleted_room_or_user_in_a_batch_hurts_nobody_else(
     own_layer, live_demo, general, alice, caplog
 ):
     deleted_room, deleted_user = Room(pk=0, name="deleted"), User(pk=0, username="deleted")
-    drafts = [
+    messages = [
         (deleted_room, alice, "no room", None),
         (general, deleted_user, "no user", None),
         (general, alice, "hi", None),
     ]
     async with asyncio.timeout(TIMEOUT):
         results = await asyncio.gather(
-            *(writer.save(*draft) for draft in drafts), return_exceptions=True
+            *(writer.save(*message) for message in messages), return_exceptions=True
         )
     assert [type(result) for result in results] == [Room.DoesNotExist, IntegrityError, Alert]
     assert (results[2].seq, results[2].content) == (1, "hi")

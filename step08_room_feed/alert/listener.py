@@ -17,7 +17,6 @@ warn_once = cache(logging.getLogger(__name__).warning)
 GROUP = "feeds"
 NOTIFICATION = "feeds.notification"  # the type of the event
 POLL_INTERVAL = 2  # seconds
-
 listening = None  # the task of this process
 
 
@@ -68,9 +67,10 @@ async def poll():
 
 async def reach_redis(operation):
     """Await an operation of the channel layer; when it fails, note the outage."""
+    known = outages.ongoing & {"Redis"}
     try:
         async with asyncio.timeout(POLL_INTERVAL):
             await operation
-        outages.end("Redis")
+        outages.ongoing.difference_update(known)  # not one that has begun meanwhile
     except (RedisError, TimeoutError) as error:
         outages.begin("Redis", str(error) or "no answer")

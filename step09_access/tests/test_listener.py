@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import os
 
 import pytest
@@ -169,3 +170,22 @@ async def test_each_outage_of_redis_is_one_line_in_the_log_and_messages_go_on(
                 assert await next_message(bob) == message
         assert sum("Redis can't be reached" in line for line in caplog.messages) == number
         await asyncio.to_thread(wait_until, lambda: "Redis" not in outages.ongoing)
+
+
+async def test_operation_that_began_before_an_outage_does_not_end_it(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("mychannels"), "propagate", True)
+    monkeypatch.setattr(outages, "ongoing", set())
+
+    async def fail():
+        raise RedisConnectionError("down")
+
+    answered = asyncio.Event()
+    early = asyncio.create_task(listener.reach_redis(answered.wait()))
+    await asyncio.sleep(0)
+    await listener.reach_redis(fail())
+    answered.set()
+    await early
+    await listener.reach_redis(fail())
+    assert caplog.messages == ["Redis can't be reached: down"]
+    await listener.reach_redis(asyncio.sleep(0))
+    assert outages.ongoing == set()

@@ -19,7 +19,6 @@ GROUP = "feeds"
 NOTIFICATION = "feeds.notification"  # the type of the event
 POLL_INTERVAL = 2  # seconds
 NOTIFY_INTERVAL = 0.02  # seconds
-
 listening = notifying = None  # the tasks of this process
 unannounced = {}  # the last numbers that other processes don't know yet, by room id
 
@@ -91,9 +90,10 @@ async def poll():
 
 async def reach_redis(operation):
     """Await an operation of the channel layer; when it fails, note the outage."""
+    known = outages.ongoing & {"Redis"}
     try:
         async with asyncio.timeout(POLL_INTERVAL):
             await operation
-        outages.end("Redis")
+        outages.ongoing.difference_update(known)  # not one that has begun meanwhile
     except (RedisError, TimeoutError) as error:
         outages.begin("Redis", str(error) or "no answer")

@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
 
 from course.environment import clean_environ
+from course.output import copy_lines
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 GRACE = 5  # seconds that a process has to end by itself
@@ -22,6 +22,7 @@ class Processes:
 
     def __init__(self):
         self.running = {}  # name -> process
+        self.copiers = {}  # name -> thread that copies what the process prints
         self.stopped = False
 
     def __enter__(self):
@@ -36,26 +37,29 @@ class Processes:
     def stop(self, number, frame):
         self.stopped = True
 
-    def start(self, name, command, cwd, label=None, stdout=None, **variables):
+    def start(self, name, command, cwd, label="", stdout=None, **variables):
         """Start a command under that name, in a process group of its own.
 
-        `label` stands before each line that it prints; `variables` are added to its environment.
+        What it prints goes to the file `stdout`; without one it is copied to our output, with
+        `label` before each line. `variables` are added to its environment.
         """
         process = self.running[name] = subprocess.Popen(
             command,
             cwd=cwd,
             env=clean_environ(**variables),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if label else stdout,
-            stderr=subprocess.STDOUT if label or stdout else None,
+            stdout=stdout or subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        if label:
-            threading.Thread(target=copy_lines, args=(process.stdout, label), daemon=True).start()
+        if not stdout:
+            copy = threading.Thread(target=copy_lines, args=(process.stdout, label), daemon=True)
+            self.copiers[name] = copy
+            copy.start()
         return process
 
     def end(self, *names):
-        """End the processes of those names, and what they have started."""
+        """End the processes of those names, and what they have started; copy what they printed."""
         processes = [self.running.pop(name) for name in names]
         for process in processes:
             signal_group(process, signal.SIGTERM)
@@ -65,6 +69,9 @@ class Processes:
                 process.wait(max(0, deadline - time.monotonic()))
             signal_group(process, signal.SIGKILL)
             process.wait()
+        for name in names:
+            if name in self.copiers:
+                self.copiers.pop(name).join(GRACE)
 
     def ended(self):
         """Return the name of a process that has ended, None while all of them run."""
@@ -83,10 +90,3 @@ def signal_group(process, number):
     """Send a signal to the process and to all that it has started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-
-
-def copy_lines(stream, label):
-    """Copy a stream of bytes to our output, with a label before each line."""
-    for line in stream:
-        sys.stdout.buffer.write(f"{label} | ".encode() + line)
-        sys.stdout.buffer.flush()

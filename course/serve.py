@@ -13,7 +13,7 @@ from course.redis import is_free, start_redis, usual_port
 from course.steps import needs_redis, number_of
 
 LOCALHOST = "127.0.0.1"
-PREPARED = Path(__file__).with_name("prepared.py")
+LAUNCH = Path(__file__).with_name("launch.py")
 
 
 def serve(step, command):
@@ -37,22 +37,25 @@ def serve(step, command):
     names = {port: f"The server on port {port}" for port in ports}
     variables = {"REDIS_URL": url} if redis else {}
     if host != LOCALHOST:
-        allowed = [os.environ.get("DJANGO_ALLOWED_HOSTS"), *addresses, "localhost", LOCALHOST]
+        allowed = [os.environ.get("DJANGO_ALLOWED_HOSTS"), *addresses, ".localhost", LOCALHOST]
         variables["DJANGO_ALLOWED_HOSTS"] = ",".join(filter(None, allowed))
     with Processes() as processes, note_redis(step, url):
 
-        def start(port, manage):
-            runserver = [PYTHON, manage, "runserver", f"{host}:{port}"]
-            label = str(port) if servers > 1 else None
-            processes.start(names[port], runserver, step, label, **variables)
+        def start(port):
+            runserver = [PYTHON, LAUNCH, "runserver", f"{host}:{port}"]
+            label = str(port) if servers > 1 else ""
+            # Empty for a single one, which otherwise has what the user's shell calls SERVER.
+            server = f"{ports.index(port) + 1} of {servers}" if servers > 1 else ""
+            processes.start(names[port], runserver, step, label, SERVER=server, **variables)
 
         def start_all():
             """Start the servers; return what they have been started with."""
             state = last_saved(step), inode(database)
-            start(first, PREPARED)
-            if processes.wait_until(lambda: listens(first, addresses[0])):  # it has prepared all
+            start(first)
+            # The others wait for it: an error in the step is shown once.
+            if processes.wait_until(lambda: listens(first, addresses[0])):
                 for port in ports[1:]:
-                    start(port, "manage.py")
+                    start(port)
             processes.wait_until(lambda: all(listens(port, addresses[0]) for port in ports))
             return state[0], state[1] or inode(database)
 
@@ -70,11 +73,12 @@ def serve(step, command):
             elif ended in names.values() and last_saved(step) != saved:
                 edited = True  # perhaps once more since the server has read it: try that first
             elif ended in names.values() and edited:
-                say("Fix the error above, and save the file.")
                 processes.end(*filter(processes.running.get, names.values()))
+                say("Fix the error above, and save the file.")
                 if not processes.wait_until(lambda saved=saved: last_saved(step) != saved):
                     continue
             elif ended:
+                processes.end(*processes.running)
                 say(f"{ended} has ended. Stopped the others.")
                 return 1
             else:
@@ -145,7 +149,7 @@ def inode(path):
 
 
 def listens(port, address=LOCALHOST):
-    """Tell whether somebody accepts connections on that port."""
+    """Return whether somebody accepts connections on that port."""
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0
 

@@ -5,12 +5,18 @@ import signal
 import socket
 import subprocess
 import sys
+from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.request import Request, urlopen
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import psutil
 import pytest
 from conftest import ROOT, wait_until
+
+from course.output import without_polls
+from course.processes import Processes
 
 
 def processes(port):
@@ -38,6 +44,32 @@ def page(port, address="127.0.0.1", **headers):
     url = f"http://{address}:{port}/accounts/login/"
     with urlopen(Request(url, headers=headers)) as response:
         return response.read().decode()
+
+
+def sign_in(port):
+    """Return a function that fetches a path of that server, signed in as alice."""
+    fetch = build_opener(HTTPCookieProcessor(CookieJar())).open
+    url = f"http://127.0.0.1:{port}"
+    form = fetch(f"{url}/accounts/login/").read().decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)[1]
+    fields = {"csrfmiddlewaretoken": token, "username": "alice", "password": "channels"}
+    fetch(f"{url}/accounts/login/", urlencode(fields).encode())
+    return lambda path: fetch(url + path).read()
+
+
+def static_file(port, **headers):
+    """Return the status and the headers of a static file that the login page names."""
+    path = re.search(r'"(/static/.+?)"', page(port))[1]
+    try:
+        with urlopen(Request(f"http://127.0.0.1:{port}{path}", headers=headers)) as response:
+            return response.status, response.headers
+    except HTTPError as answer:  # 304 is one, for urllib
+        return answer.code, answer.headers
+
+
+def servers(port):
+    """Return the values of SERVER in the environments of the processes of that port."""
+    return {psutil.Process(process).environ()["SERVER"] for process in processes(port)}
 
 
 def copy_of_the_course(folder):
@@ -71,6 +103,86 @@ def test_servers_sets_how_many_processes_serve_a_step(serve, port):
     served.until_served()
     assert "Sign in" in page(port)
     assert "Sign in" in page(port + 1)
+
+
+def test_each_of_several_servers_is_told_which_one_it_is(serve, port):
+    served = serve("step", "4", f"PORT={port}", "SERVERS=2", SERVER="of the shell")
+    served.until_served()
+    assert servers(port) == {"1 of 2"}
+    assert servers(port + 1) == {"2 of 2"}
+
+
+def test_single_server_is_told_nothing_of_others(serve, port):
+    served = serve("step", "4", f"PORT={port}", SERVER="of the shell")
+    served.until_served()
+    assert servers(port) == {""}
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        b'[28/Nov/2026 05:12:59] "GET /alert/latest/?after=%d HTTP/1.1" 200 14\n',
+        b"HTTP GET /alert/latest/?after=%d 200 [0.01, 127.0.0.1:50122]\n",
+    ],
+)
+def test_polls_that_were_answered_are_counted_and_all_other_lines_stay(answered):
+    others = [
+        b'[28/Nov/2026 05:13:00] "GET /alert/latest/?after=0 HTTP/1.1" 302 0\n',
+        b"HTTP GET /alert/latest/?after=200 400 [0.01, 127.0.0.1:50122]\n",
+        b"Bad Request: /alert/latest/\n",
+        b'[28/Nov/2026 05:13:00] "GET /alert/latest/ HTTP/1.1" 200 14\n',
+        b"HTTP GET /chat/?next=/alert/latest/ 200 [0.01, 127.0.0.1:50122]\n",
+        b"cut off",
+    ]
+    first, second = [[answered % number for number in range(3)] for _ in range(2)]
+    lines = [*others[:2], *first, *others[2:4], *second, *others[4:]]
+    clock = iter([100, 109, 110, 250, 252, 261]).__next__
+    said = [
+        b"3 polls in the last %d seconds (GET /alert/latest/), all answered with 200\n" % seconds
+        for seconds in [10, 11]
+    ]
+    expected = [*others[:2], said[0], *others[2:4], said[1], *others[4:]]
+    assert list(without_polls(lines, clock)) == expected
+
+
+@pytest.mark.parametrize("number", ["1", "2"])
+def test_polls_of_a_page_do_not_bury_other_requests(serve, port, number):
+    served = serve("step", number, f"PORT={port}")
+    served.until_served()
+    fetch = sign_in(port)
+    for _ in range(3):
+        fetch("/alert/latest/?after=0")
+    fetch("/chat/?after=them")
+    wait_until(lambda: "GET /chat/?after=them" in served.output())
+    assert "GET /accounts/login/" in served.output()
+    assert "GET /alert/latest/?after" not in served.output()
+
+
+def test_all_that_a_process_has_printed_is_copied_when_it_ends(capfdbinary):
+    code = "import sys; print('a line\\n' * 50000); sys.exit('and why it ended')"
+    with Processes() as running:
+        running.start("it", [sys.executable, "-c", code], ROOT).wait()
+    copied = capfdbinary.readouterr().out
+    assert copied.count(b"a line\n") == 50000
+    assert copied.endswith(b"and why it ended\n")
+
+
+@pytest.mark.parametrize("number", ["1", "5"])
+def test_edited_static_files_count_from_the_next_reload_of_a_page_on(serve, port, tmp_path, number):
+    copy = copy_of_the_course(tmp_path / "copy")
+    served = serve("step", number, f"PORT={port}", cwd=copy)
+    served.until_served()
+    last = port if number == "1" else port + 1
+    for address in {port, last}:
+        assert static_file(address)[1]["Cache-Control"] == "no-cache"
+    before = set(processes(last))
+    for settings in copy.glob("step*/mychannels/settings.py"):
+        settings.touch()
+    wait_until(lambda: not before <= set(processes(last)) and listens(last))
+    status, headers = static_file(last)
+    assert (status, headers["Cache-Control"]) == (200, "no-cache")
+    status, headers = static_file(last, **{"If-Modified-Since": headers["Last-Modified"]})
+    assert (status, headers["Cache-Control"]) == (304, "no-cache")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -159,7 +271,7 @@ def test_step_is_served_on_the_network_when_host_says_so(serve, port):
     assert "the demo password is no secret" in served.output()
     addresses = re.findall(rf"^    http://([\d.]+):{port}/$", served.output(), re.M)
     assert addresses[0] == "127.0.0.1"
-    for host in [*addresses, "localhost", "of.ours"]:
+    for host in [*addresses, "localhost", "bob.localhost", "of.ours"]:
         assert "Sign in" in page(port, addresses[-1], Host=host)
 
 

@@ -1,30 +1,47 @@
 // Real time the AJAX way: ask the server every two seconds whether there is something new.
 
+import { anotherUserSignedIn } from "./account.js";
 import { addLine } from "./feed.js";
-import { bytesOf, count } from "./meter.js";
+import { addColumn, bytesOf } from "./meter.js";
+import { followEnd } from "./scroll.js";
+import { showEnd, showStatus } from "./status.js";
 import { logWire } from "./wire_log.js";
 
 const POLL_INTERVAL = 2000; // milliseconds
 
+// A script can't see the headers of a request. These are about what Chromium sends and receives.
+const REQUEST_HEADERS = 600; // bytes
+const RESPONSE_HEADERS = 300;
+
 const panel = document.querySelector("#alerts");
-const state = panel.querySelector("[role=status]");
 const feed = panel.querySelector("[role=log]");
 const form = panel.querySelector("form");
 const problem = panel.querySelector("[role=alert]");
+const count = addColumn("Polling");
 let lastId = 0;
 
+class Ended extends Error {} // a new try can't help
+
 async function request(url, options = {}) {
-  logWire(`→ ${options.method ?? "GET"} ${url}`);
-  count("requests");
-  const response = await fetch(url, { redirect: "manual", ...options });
-  if (response.type === "opaqueredirect") {
-    throw new Error("You are signed out. Reload the page to sign in again.");
+  if (anotherUserSignedIn()) {
+    throw new Ended("Somebody signed in again in this browser.");
   }
+  const method = options.method ?? "GET";
+  const body = options.body?.toString() ?? "";
+  logWire(`→ ${method} ${url} ${body}`);
+  count({ requests: 1, sent: REQUEST_HEADERS + bytesOf(body) });
+  const response = await fetch(url, { redirect: "manual", ...options }).catch(() => {
+    logWire("← no answer");
+    throw new Error("The server isn’t answering.");
+  });
   const text = await response.text();
-  count("request-bytes", bytesOf(text));
   logWire(`← ${response.status} ${text}`);
+  count({ received: RESPONSE_HEADERS + bytesOf(text) });
+  if (response.type === "opaqueredirect") {
+    throw new Ended("You are signed out.");
+  }
   if (response.headers.get("Content-Type") !== "application/json") {
-    throw new Error(`The server said ${response.status} ${response.statusText}.`);
+    throw new Error(`The server answered ${response.status} ${response.statusText}.`);
   }
   const answer = JSON.parse(text);
   if (!response.ok) {
@@ -40,10 +57,15 @@ async function poll() {
       addLine(feed, alert.user, alert.content, alert.create_at);
       lastId = alert.id;
     }
-    count("alerts", alerts.length);
-    state.textContent = `Asked at ${new Date().toLocaleTimeString()}: ${alerts.length} new.`;
+    count({ messages: alerts.length, empty: alerts.length ? 0 : 1 });
+    const time = new Date().toLocaleTimeString();
+    showStatus(panel, "connected", `Asked at ${time}: ${alerts.length} new.`);
   } catch (error) {
-    state.textContent = `No answer: ${error.message}`;
+    if (error instanceof Ended) {
+      showEnd(panel, error.message);
+      return;
+    }
+    showStatus(panel, "failed", `${error.message} Asking again every two seconds.`);
   }
   setTimeout(poll, POLL_INTERVAL);
 }
@@ -51,7 +73,8 @@ async function poll() {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
-    await request(form.getAttribute("action"), { method: "POST", body: new FormData(form) });
+    const body = new URLSearchParams(new FormData(form));
+    await request(form.getAttribute("action"), { method: "POST", body });
     form.reset();
     problem.textContent = "";
   } catch (error) {
@@ -59,4 +82,5 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
+followEnd(feed, "New alerts");
 poll();

@@ -78,11 +78,12 @@ class Visitor:
         """Return the locator of the alerts that the page shows."""
         return self.page.get_by_role("log", name="All alerts").get_by_role("listitem")
 
-    async def meter(self, name):
-        """Return what the meter on the page has counted under that name."""
-        return int(await self.page.locator(f"[data-meter='{name}']").inner_text())
+    async def meter(self, row, column="Polling"):
+        """Return the number in that row and column of the meter on the page."""
+        titles = await self.page.locator("#meter thead th").all_inner_texts()
+        cell = self.page.locator(f"#meter tr[data-row={row}] td").nth(titles.index(column))
+        return int((await cell.inner_text()).replace(",", ""))
 
-    async def wire_log(self):
-        """Open the wire log and return the locator of its lines."""
-        await self.page.get_by_text("Wire log").click()
-        return self.page.get_by_role("region", name="Wire log").get_by_role("listitem")
+    def wire_log(self):
+        """Return the locator of the lines of the wire log."""
+        return self.page.get_by_role("group", name="Lines of the wire log").get_by_role("listitem")

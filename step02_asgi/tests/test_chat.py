@@ -52,7 +52,7 @@ def test_room_name_is_text_on_its_page(signed_in, general):
         (None, "/accounts/login/", "Sign in"),
         ("alice", "/chat/", "Your rooms"),
         ("alice", "/chat/room/{room}/", "General"),
-        ("carol", "/chat/room/{room}/", "Not your room"),
+        ("carol", "/chat/room/{room}/", "No access"),
     ],
 )
 def test_page_has_a_title_of_its_own(demo, client, general, username, page, title):
@@ -60,6 +60,32 @@ def test_page_has_a_title_of_its_own(demo, client, general, username, page, titl
         client.force_login(User.objects.get(username=username))
     content = client.get(page.format(room=general.pk)).content.decode()
     assert f"<title>{title} – mychannels</title>" in content
+
+
+@pytest.mark.parametrize("page", ["/chat/", "/chat/room/{room}/"])
+def test_page_behind_the_login_is_not_stored_by_the_browser(signed_in, general, page):
+    response = signed_in.get(page.format(room=general.pk))
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_room_page_links_to_the_rooms_that_the_user_has_joined(demo, client, general):
+    client.force_login(User.objects.get(username="bob"))
+    assert list(client.get(f"/chat/room/{general.pk}/").context["rooms"]) == [general]
+
+
+@pytest.mark.parametrize("page", ["/accounts/login/", "/chat/", "/chat/room/{room}/"])
+def test_header_names_step_and_server_in_development(
+    signed_in, general, settings, monkeypatch, page
+):
+    settings.DEBUG = True
+    monkeypatch.setenv("SERVER", "2 of 2")
+    content = signed_in.get(page.format(room=general.pk), SERVER_PORT="8001").content.decode()
+    assert f"{settings.BASE_DIR.name}, port 8001, server 2 of 2" in content
+
+
+def test_header_names_no_step_in_production(signed_in, settings):
+    assert not settings.DEBUG
+    assert f"{settings.BASE_DIR.name}, port" not in signed_in.get("/chat/").content.decode()
 
 
 @pytest.mark.parametrize("model", ["chat/room", "alert/alert"])

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from mychannels.settings import *
 
-ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if "TEST_DATABASE" in os.environ:  # a server process, started by a test: see servers.py

@@ -1,66 +1,118 @@
 // The chat: one WebSocket that stays open as long as the page does.
 
+import { anotherUserSignedIn } from "./account.js";
 import { addLine } from "./feed.js";
-import { bytesOf, count } from "./meter.js";
+import { addColumn, bytesOf } from "./meter.js";
+import { followEnd } from "./scroll.js";
+import { showEnd, showStatus } from "./status.js";
 import { logWire } from "./wire_log.js";
 
 const RETRY_PAUSE = 2000; // milliseconds
 const UNAVAILABLE = 4503; // a close code that means "try again later"
 
+// A script can't see headers. These are about what Chromium sends and receives, in bytes.
+const HANDSHAKE_SENT = 600;
+const HANDSHAKE_RECEIVED = 150;
+const FRAME_HEADER_SENT = 6;
+const FRAME_HEADER_RECEIVED = 2;
+
 const panel = document.querySelector("#chat");
-const state = panel.querySelector("[role=status]");
 const feed = panel.querySelector("[role=log]");
 const form = panel.querySelector("form");
-let socket;
+const problem = panel.querySelector("[role=alert]");
+const count = addColumn("WebSocket");
+let socket = null;
+let retry = null; // the timer of RETRY_PAUSE
+let lastMessage = "";
 
 function connect() {
+  if (anotherUserSignedIn()) {
+    stop("Somebody signed in again in this browser.");
+    return;
+  }
   const url = new URL(panel.dataset.socket, location.href);
   url.protocol = url.protocol.replace("http", "ws");
   socket = new WebSocket(url);
-  logWire(`⇒ GET ${url.pathname} (handshake)`);
-  count("frames");
-  socket.addEventListener("open", () => {
-    logWire("⇐ open");
-    state.textContent = "Connected.";
+  logWire(`→ GET ${url.pathname} (handshake)`);
+  count({ requests: 1, sent: HANDSHAKE_SENT });
+  listen("open", () => {
+    logWire("← 101 (open)");
+    count({ received: HANDSHAKE_RECEIVED });
+    showStatus(panel, "connected", "Connected.");
   });
-  socket.addEventListener("message", (event) => {
-    logWire(`⇐ ${event.data}`);
-    count("frame-bytes", bytesOf(event.data));
+  listen("message", (event) => {
+    logWire(`← ${event.data}`);
+    count({ frames: 1, received: FRAME_HEADER_RECEIVED + bytesOf(event.data) });
     receive(JSON.parse(event.data));
   });
-  socket.addEventListener("close", (event) => {
-    logWire(`⇐ closed (code ${event.code})`);
-    const reason = event.code === UNAVAILABLE ? "The server can’t reach Redis" : "Not connected";
-    state.textContent = `${reason}. Trying again every two seconds.`;
-    setTimeout(connect, RETRY_PAUSE);
+  listen("close", (event) => {
+    logWire(`← closed (code ${event.code})`);
+    const unavailable = "The server can’t reach Redis";
+    reconnect(event.code === UNAVAILABLE ? unavailable : "No connection to the server");
   });
+}
+
+// Nothing counts that comes late from a socket which we have left.
+function listen(type, handler) {
+  socket.addEventListener(type, (event) => event.target === socket && handler(event));
+}
+
+function reconnect(reason) {
+  showStatus(panel, "failed", `${reason}. Trying again every two seconds.`);
+  clearTimeout(retry);
+  retry = setTimeout(connect, RETRY_PAUSE);
+}
+
+function leave() {
+  const left = socket;
+  socket = null;
+  left?.close();
+}
+
+function stop(reason) {
+  leave();
+  clearTimeout(retry);
+  showEnd(panel, reason);
 }
 
 function receive(frame) {
   if (frame.msg_type === "error") {
-    state.textContent = frame.message;
+    problem.textContent = frame.message;
+    form.elements.message.value ||= lastMessage;
     return;
   }
-  state.textContent = "Connected.";
-  count("messages");
+  count({ messages: 1 });
   addLine(feed, frame.username ?? "Notice", frame.message);
 }
 
 function send(frame) {
   const text = JSON.stringify(frame);
-  logWire(`⇒ ${text}`);
-  count("frames");
+  logWire(`→ ${text}`);
+  count({ frames: 1, sent: FRAME_HEADER_SENT + bytesOf(text) });
   socket.send(text);
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (socket.readyState !== WebSocket.OPEN) {
-    state.textContent = "Not connected. Send it again in a moment.";
+  if (anotherUserSignedIn()) {
+    stop("Somebody signed in again in this browser.");
     return;
   }
-  send({ message: form.elements.message.value });
+  if (socket?.readyState !== WebSocket.OPEN) {
+    problem.textContent = "Not connected. Send it again in a moment.";
+    return;
+  }
+  problem.textContent = "";
+  lastMessage = form.elements.message.value;
+  send({ message: lastMessage });
   form.reset();
 });
 
+// Without a network, a socket may seem open for minutes.
+window.addEventListener("offline", () => {
+  leave();
+  reconnect("This device is offline");
+});
+
+followEnd(feed, "New messages");
 connect();

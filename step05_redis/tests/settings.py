@@ -8,7 +8,6 @@ from mychannels.settings import *
 
 from .servers import free_port
 
-ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if "TEST_DATABASE" in os.environ:  # a server process, started by a test: see servers.py

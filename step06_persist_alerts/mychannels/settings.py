@@ -3,13 +3,16 @@
 import os
 from pathlib import Path
 
+from django.utils.text import slugify
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "django-insecure-for-learning-only")
 DEBUG = os.environ.get("DJANGO_DEBUG", "true").lower() in {"1", "true", "yes", "on"}
-ALLOWED_HOSTS = [
-    host.strip() for host in os.environ.get("DJANGO_ALLOWED_HOSTS", "").split(",") if host.strip()
-]
+# Django allows these in development anyway. Written out, they also count for Channels.
+DEVELOPMENT_HOSTS = ".localhost,127.0.0.1,[::1]" if DEBUG else ""
+HOSTS = os.environ.get("DJANGO_ALLOWED_HOSTS") or DEVELOPMENT_HOSTS
+ALLOWED_HOSTS = [host.strip() for host in HOSTS.split(",") if host.strip()]
 
 INSTALLED_APPS = [
     "daphne",
@@ -45,6 +48,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "mychannels.context_processors.server",
             ],
         },
     },
@@ -74,6 +78,10 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.NumericPasswordValidator",
     },
 ]
+
+# Cookies ignore the port: signing in to one step must not sign you out of another.
+SESSION_COOKIE_NAME = f"{slugify(BASE_DIR.name)}_sessionid"
+CSRF_COOKIE_NAME = f"{slugify(BASE_DIR.name)}_csrftoken"
 
 LOGIN_REDIRECT_URL = "chat:room_list"
 LOGOUT_REDIRECT_URL = "login"

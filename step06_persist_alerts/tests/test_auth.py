@@ -15,6 +15,12 @@ def test_login_with_a_wrong_password_says_so(demo, client):
     assert "Try again" in response.content.decode()
 
 
+@pytest.mark.parametrize("debug", [True, False])
+def test_login_page_names_the_demo_users_in_development_only(db, client, settings, debug):
+    settings.DEBUG = debug
+    assert ("Demo users" in client.get("/accounts/login/").content.decode()) is debug
+
+
 def test_login_goes_back_to_the_page_that_was_asked_for(demo, client, general):
     client.login(username="alice", password="channels")
     page = f"/chat/room/{general.pk}/"

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,10 @@ from .servers import run_manage
 SHOW_SETTINGS = """
 from django.conf import settings
 print([settings.SECRET_KEY, settings.DEBUG, settings.ALLOWED_HOSTS])
+"""
+SHOW_COOKIE_NAMES = """
+from django.conf import settings
+print(settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME)
 """
 
 
@@ -34,6 +39,15 @@ def test_environment_sets_key_debug_and_hosts(db):
     }
     shown = run_manage("shell", "--verbosity=0", "--command", SHOW_SETTINGS, **environ)
     assert shown.stdout.strip() == "['our own', False, ['a.example', 'b.example']]"
+
+
+def test_cookies_are_named_after_the_folder(tmp_path):
+    folder = tmp_path / "My step, copied"
+    shutil.copytree(settings.BASE_DIR / "mychannels", folder / "mychannels")
+    command = [sys.executable, "-c", SHOW_COOKIE_NAMES]
+    environ = os.environ | {"DJANGO_SETTINGS_MODULE": "mychannels.settings"}
+    shown = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
+    assert shown.stdout.split() == ["my-step-copied_sessionid", "my-step-copied_csrftoken"]
 
 
 @pytest.mark.parametrize("module", ["asgi", "wsgi"])

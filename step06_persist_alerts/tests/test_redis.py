@@ -2,6 +2,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from channels_redis.core import RedisChannelLayer
+from django.conf import settings
 from websockets.exceptions import InvalidStatus
 
 from alert.models import Alert
@@ -56,15 +57,16 @@ def test_handshake_of_a_non_member_is_refused_without_redis_too(connect):
 
 
 def test_pages_are_served_without_redis(live_demo, server):
-    cookie = {"Cookie": f"sessionid={session_of('alice')}"}
+    cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session_of('alice')}"}
     with urlopen(Request(f"{server}/chat/", headers=cookie)) as page:
         assert "General" in page.read().decode()
 
 
 def test_post_without_redis_is_stored(live_demo, server, general):
+    session = f"{settings.SESSION_COOKIE_NAME}={session_of('alice')}"
     token = "x" * 32
     headers = {
-        "Cookie": f"sessionid={session_of('alice')}; csrftoken={token}",
+        "Cookie": f"{session}; {settings.CSRF_COOKIE_NAME}={token}",
         "X-CSRFToken": token,
     }
     address = f"{server}/alert/room/{general.pk}/"

@@ -1,34 +1,42 @@
 // The chat: one WebSocket that stays open as long as the page does.
 
+import { anotherUserSignedIn } from "./account.js";
 import { addLine } from "./feed.js";
-import { bytesOf, count } from "./meter.js";
+import { addColumn, bytesOf } from "./meter.js";
+import { confirm, put, refuse, remove, unsaved } from "./outbox.js";
+import { followEnd } from "./scroll.js";
+import { showEnd, showStatus } from "./status.js";
 import { logWire } from "./wire_log.js";
 
 const FIRST_PAUSE = 500; // milliseconds before we connect again; doubled each time
 const LONGEST_PAUSE = 30000;
 const SYNC_INTERVAL = 5000;
-const SYNC_TIMEOUT = 10000; // without an answer for that long, the line is dead
+const SYNC_TIMEOUT = 10000; // without an answer for that long, the connection is dead
 const UNAVAILABLE = 4503; // a close code that means "try again later"
 
+// A script can't see headers. These are about what Chromium sends and receives, in bytes.
+const HANDSHAKE_SENT = 600;
+const HANDSHAKE_RECEIVED = 150;
+const FRAME_HEADER_SENT = 6;
+const FRAME_HEADER_RECEIVED = 2;
+
 const panel = document.querySelector("#chat");
-const state = panel.querySelector("[role=status]");
 const feed = panel.querySelector("[role=log]");
-const unsaved = panel.querySelector(".unsaved");
 const form = panel.querySelector("form");
-const readCsrfToken = () => document.cookie.match(/csrftoken=[^;]*/)?.[0];
-const csrfToken = readCsrfToken(); // Django changes it whenever somebody signs in
-const outbox = new Map(); // messages that aren't shown yet, by client_id
+const problem = panel.querySelector("[role=alert]");
+const count = addColumn("WebSocket");
+let socket = null;
+let retry = null; // the timer of the pause
+let pause = FIRST_PAUSE;
+let deadline = null; // the timer of SYNC_TIMEOUT
 let lastSeq = null; // the number of the last message shown
 let askedAfter = null; // where we found a gap and asked for what is missing
 let acceptGap = false; // whether what we asked for was deleted
 let synced = false;
-let deadline = null; // the timer of SYNC_TIMEOUT
-let pause = FIRST_PAUSE;
-let socket;
 
 function connect() {
-  if (readCsrfToken() !== csrfToken) {
-    state.textContent = "Somebody has signed in again in this browser. Reload the page.";
+  if (anotherUserSignedIn()) {
+    stop("Somebody signed in again in this browser.");
     return;
   }
   const url = new URL(panel.dataset.socket, location.href);
@@ -36,34 +44,53 @@ function connect() {
   url.search = lastSeq === null ? "" : `?after=${lastSeq}`;
   socket = new WebSocket(url);
   deadline ??= setTimeout(giveUp, SYNC_TIMEOUT);
-  logWire(`⇒ GET ${url.pathname}${url.search} (handshake)`);
-  count("frames");
-  socket.addEventListener("open", () => {
-    logWire("⇐ open");
-    state.textContent = "Connected.";
+  logWire(`→ GET ${url.pathname}${url.search} (handshake)`);
+  count({ requests: 1, sent: HANDSHAKE_SENT });
+  listen("open", () => {
+    logWire("← 101 (open)");
+    count({ received: HANDSHAKE_RECEIVED });
+    showStatus(panel, "connected", "Connected.");
   });
-  socket.addEventListener("message", (event) => {
-    logWire(`⇐ ${event.data}`);
-    count("frame-bytes", bytesOf(event.data));
+  listen("message", (event) => {
+    logWire(`← ${event.data}`);
+    count({ frames: 1, received: FRAME_HEADER_RECEIVED + bytesOf(event.data) });
     stopDeadline();
     receive(JSON.parse(event.data));
   });
-  socket.addEventListener("close", (event) => {
-    logWire(`⇐ closed (code ${event.code})`);
-    if (event.target === socket) {
-      const unavailable = "The server can’t reach Redis or the database";
-      reconnect(event.code === UNAVAILABLE ? unavailable : "Not connected");
-    }
+  listen("close", (event) => {
+    logWire(`← closed (code ${event.code})`);
+    const unavailable = "The server can’t reach Redis or the database";
+    reconnect(event.code === UNAVAILABLE ? unavailable : "No connection to the server");
   });
+}
+
+// Nothing counts that comes late from a socket which we have left.
+function listen(type, handler) {
+  socket.addEventListener(type, (event) => event.target === socket && handler(event));
 }
 
 function reconnect(reason) {
   synced = false;
   stopDeadline();
   const wait = pause * (0.5 + Math.random() / 2); // so that not all pages come back at once
-  state.textContent = `${reason}. Trying again in ${Math.ceil(wait / 1000)} s.`;
-  setTimeout(connect, wait);
+  showStatus(panel, "failed", `${reason}. Trying again in ${Math.ceil(wait / 1000)} s.`);
+  clearTimeout(retry);
+  retry = setTimeout(connect, wait);
   pause = Math.min(pause * 2, LONGEST_PAUSE);
+}
+
+function leave() {
+  const left = socket;
+  socket = null;
+  left?.close();
+}
+
+function stop(reason) {
+  leave();
+  synced = false;
+  stopDeadline();
+  clearTimeout(retry);
+  showEnd(panel, reason);
 }
 
 function receive(frame) {
@@ -71,12 +98,12 @@ function receive(frame) {
     case "message":
       return show(frame);
     case "ack":
-      return outbox.get(frame.client_id)?.line.classList.add("saved");
+      return frame.seq <= lastSeq ? remove(frame.client_id) : confirm(frame.client_id);
     case "synced":
       return finishSync(frame.seq);
     case "error":
-      state.textContent = frame.message;
-      return markRefused(frame.client_id);
+      problem.textContent = frame.message;
+      return refuse(frame.client_id, form.elements.message);
   }
 }
 
@@ -92,10 +119,8 @@ function show(frame) {
     return;
   }
   lastSeq = frame.seq;
-  state.textContent = "Connected.";
-  count("messages");
-  outbox.get(frame.client_id)?.line.remove();
-  outbox.delete(frame.client_id);
+  count({ messages: 1 });
+  remove(frame.client_id);
   addLine(feed, frame.username, frame.message, frame.create_at);
 }
 
@@ -105,7 +130,7 @@ function finishSync(seq) {
   if (lastSeq !== null && seq < lastSeq) {
     // The room has fewer messages than we have shown: its database was replaced.
     lastSeq = null;
-    feed.firstElementChild.replaceChildren();
+    feed.querySelector("ol").replaceChildren();
     socket.close();
     return;
   }
@@ -116,28 +141,25 @@ function finishSync(seq) {
   }
   if (!synced) {
     synced = true;
-    for (const [client_id, { message }] of outbox) {
-      send({ message, client_id });
-    }
+    resend();
   }
 }
 
-function markRefused(clientId) {
-  outbox.get(clientId)?.line.classList.add("refused");
-  outbox.delete(clientId);
+function resend() {
+  for (const [client_id, message] of unsaved()) {
+    send({ message, client_id });
+  }
 }
 
-// Ask for what we lack. A line that is dead doesn't say so by itself: it gives no answer.
+// Ask for what we lack. A connection that is dead doesn't say so: it gives no answer.
 function sync() {
   send({ sync: lastSeq });
   deadline ??= setTimeout(giveUp, SYNC_TIMEOUT);
 }
 
 function giveUp() {
-  const dead = socket;
-  socket = null;
-  dead.close(); // without an answer, it may take minutes until that is done
-  reconnect("No answer");
+  leave();
+  reconnect("The server isn’t answering");
 }
 
 function stopDeadline() {
@@ -147,8 +169,8 @@ function stopDeadline() {
 
 function send(frame) {
   const text = JSON.stringify(frame);
-  logWire(`⇒ ${text}`);
-  count("frames");
+  logWire(`→ ${text}`);
+  count({ frames: 1, sent: FRAME_HEADER_SENT + bytesOf(text) });
   socket.send(text);
 }
 
@@ -161,15 +183,32 @@ function newClientId() {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (anotherUserSignedIn()) {
+    stop("Somebody signed in again in this browser.");
+    return;
+  }
+  problem.textContent = "";
   const message = form.elements.message.value;
   const client_id = newClientId();
-  const line = addLine(unsaved, panel.dataset.username, message);
-  outbox.set(client_id, { message, line });
+  put(client_id, message);
   if (synced) {
     send({ message, client_id });
   }
   form.reset();
 });
 
+// Without a network, a socket may seem open for minutes.
+window.addEventListener("offline", () => {
+  leave();
+  reconnect("This device is offline");
+});
+
+window.addEventListener("online", () => {
+  leave();
+  clearTimeout(retry);
+  connect();
+});
+
+followEnd(feed, "New messages");
 connect();
 setInterval(() => synced && sync(), SYNC_INTERVAL);

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
@@ -99,7 +100,7 @@ def headers(live_demo):
     sessions = {name: session_of(name) for name in ["alice", "bob", "carol"]}
 
     def headers_of(username):
-        cookie = f"sessionid={sessions[username]}"
+        cookie = f"{settings.SESSION_COOKIE_NAME}={sessions[username]}"
         return [(b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
 
     return headers_of
@@ -141,7 +142,8 @@ async def new_visitor(browser, server):
         visitor = Visitor(await context.new_page())
         if username:
             session = await sync_to_async(session_of)(username)
-            await context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": base_url}
+            await context.add_cookies([cookie])
         if change_frame:
             await visitor.change_frames(change_frame)
         if room:

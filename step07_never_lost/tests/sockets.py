@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 
+from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -45,7 +46,8 @@ def open_socket(server, path, session=None, **options):
     Raises websockets.exceptions.InvalidStatus when the handshake is refused.
     """
     url = f"{server.replace('http', 'ws')}/{path}"
-    headers = {"Cookie": f"sessionid={session}"} if session else {}
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
+    headers = {"Cookie": cookie} if session else {}
     options = {"origin": server, "open_timeout": TIMEOUT, "proxy": None} | options
     with connect(url, additional_headers=headers, **options) as connection:
         yield Socket(connection)

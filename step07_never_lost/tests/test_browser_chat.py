@@ -47,10 +47,9 @@ async def test_page_keeps_what_is_not_saved_and_sends_it_when_it_is_connected_ag
     await alice.messages().filter(has_text="number one").wait_for()
     await alice.cut_off()
     for message in ["number two", "number three"]:
-        await alice.page.get_by_label("New message").fill(message)
-        await alice.page.get_by_role("button", name="Send").click()
+        await alice.write(message)
     await alice.unsaved().filter(has_text="alice number three").wait_for()
-    lines = await alice.wire_log()
+    lines = alice.wire_log()
     assert await lines.filter(has_text="number three").count() == 0
     await alice.reconnect()
     await alice.messages().filter(has_text="number three").wait_for()
@@ -64,7 +63,7 @@ async def test_pause_doubles_with_each_try_in_vain_up_to_30_seconds(new_visitor)
     alice = await new_visitor("alice", "General", change_frame=unchanged)
     await alice.chat_says("Connected.")
     await alice.cut_off()
-    tries = (await alice.wire_log()).filter(has_text="closed (code 4503)")
+    tries = alice.wire_log().filter(has_text="closed (code 4503)")
     for number in range(7):
         await alice.chat_says("Trying again")
         await alice.page.clock.fast_forward(30_000)
@@ -74,17 +73,60 @@ async def test_pause_doubles_with_each_try_in_vain_up_to_30_seconds(new_visitor)
     assert 15 <= int(re.search(r"in (\d+) s", text)[1]) <= 30
 
 
-async def test_message_that_is_refused_is_not_sent_again(new_visitor):
+async def test_message_that_is_refused_is_not_sent_again_but_can_be_edited(new_visitor):
     alice = await new_visitor("alice", "General", change_frame=unchanged)
     await alice.send_message("   ")
-    await alice.chat_says("Write something first.")
+    await alice.form_says("Write something first.")
     await alice.page.locator(".unsaved .refused").wait_for()
     await alice.cut_off()
     await alice.reconnect()
     await alice.send_message("better")
     await alice.messages().filter(has_text="better").wait_for()
-    lines = await alice.wire_log()
-    assert await lines.filter(has_text='⇒ {"message":"   "').count() == 1
+    assert await alice.wire_log().filter(has_text='→ {"message":"   "').count() == 1
+    await alice.page.get_by_role("button", name="Edit").click()
+    assert await alice.page.get_by_label("New message").input_value() == "   "
+    assert await alice.unsaved().count() == 0
+
+
+async def test_message_that_is_not_saved_survives_a_reload(new_visitor):
+    alice = await new_visitor("alice", "General", change_frame=unchanged)
+    await alice.chat_says("Connected.")
+    await alice.cut_off()
+    await alice.write("number one")
+    await alice.page.reload()
+    await alice.unsaved().filter(has_text="number one").wait_for()
+    await alice.reconnect()
+    await alice.messages().filter(has_text="number one").wait_for()
+    await alice.page.reload()
+    await alice.chat_says("Connected.")
+    await alice.messages().filter(has_text="number one").wait_for()
+    assert await alice.unsaved().count() == 0
+    assert await Alert.objects.acount() == 1
+
+
+async def test_two_tabs_with_the_same_outbox_save_it_once(new_visitor):
+    alice = await new_visitor("alice", "General", change_frame=unchanged)
+    await alice.chat_says("Connected.")
+    await alice.cut_off()
+    await alice.write("only once")
+    async with alice.page.expect_popup() as opened:
+        await alice.page.evaluate("window.open(location.href)")  # copies the sessionStorage
+    copy = Visitor(await opened.value)
+    await copy.messages().filter(has_text="only once").wait_for()
+    await alice.reconnect()
+    await alice.messages().filter(has_text="only once").wait_for()
+    for tab in [alice, copy]:
+        await tab.unsaved().wait_for(state="detached")
+    assert await Alert.objects.acount() == 1
+
+
+async def test_page_connects_as_soon_as_the_network_is_back(new_visitor):
+    alice = await new_visitor("alice", "General")
+    await alice.chat_says("Connected.")
+    await alice.page.context.set_offline(True)
+    await alice.chat_says("This device is offline. Trying again in")
+    await alice.page.context.set_offline(False)
+    await alice.chat_says("Connected.")
 
 
 async def test_message_that_is_saved_and_has_not_come_yet_says_so(new_visitor):
@@ -167,7 +209,7 @@ async def test_page_notices_a_line_that_gives_no_answer(new_visitor):
     dead.append(True)
     for pause in [15_000, 10_000]:  # until the page asks, and until it gives up
         await alice.page.clock.fast_forward(pause)
-    await alice.chat_says("No answer. Trying again in")
+    await alice.chat_says("The server isn’t answering. Trying again in")
     dead.clear()
     await alice.reconnect()
     await alice.send_message("back again")
@@ -178,11 +220,11 @@ async def test_page_notices_a_handshake_after_which_nothing_comes(new_visitor):
     alice = await new_visitor("alice", "General", change_frame=lambda frame: [])
     await alice.chat_says("Connected.")
     await alice.page.clock.fast_forward(10_000)
-    await alice.chat_says("No answer. Trying again in")
+    await alice.chat_says("The server isn’t answering. Trying again in")
 
 
 async def test_line_that_answers_stays_open(alice_in_general):
-    lines = await alice_in_general.wire_log()
+    lines = alice_in_general.wire_log()
     for number in range(3):
         await lines.filter(has_text='"synced"').nth(number).wait_for()
         await alice_in_general.page.clock.fast_forward(15_000)
@@ -202,18 +244,24 @@ async def test_page_starts_over_when_the_room_does(alice_in_general):
     assert await alice_in_general.messages().count() == 1
 
 
-async def test_page_of_another_user_sends_nothing(new_visitor):
+async def test_page_sends_its_messages_as_the_user_who_wrote_them_alone(new_visitor):
     alice = await new_visitor("alice", "General", change_frame=unchanged)
     await alice.chat_says("Connected.")
     await alice.cut_off()
-    await alice.page.get_by_label("New message").fill("by alice")
-    await alice.page.get_by_role("button", name="Send").click()
-    bob = Visitor(await alice.page.context.new_page())
-    await bob.sign_in("bob")
+    await alice.write("by alice")
+    tab = Visitor(await alice.page.context.new_page())
+    await tab.sign_in("bob")
     await alice.reconnect()
-    await alice.chat_says("Reload the page")
-    handshakes = (await alice.wire_log()).filter(has_text="handshake")
+    await alice.chat_says("Somebody signed in again in this browser. Reload the page.")
+    handshakes = alice.wire_log().filter(has_text="handshake")
     tries = await handshakes.count()
     await alice.page.clock.fast_forward(3_600_000)
     assert await handshakes.count() == tries
+    await alice.page.get_by_role("link", name="Reload the page.").click()
+    await alice.chat_says("Connected.")  # as bob
+    assert await alice.unsaved().count() == 0
     assert not await Alert.objects.aexists()
+    await tab.sign_in("alice")
+    await alice.page.reload()
+    await alice.messages().filter(has_text="by alice").wait_for()
+    assert (await Alert.objects.select_related("user").aget()).user.username == "alice"

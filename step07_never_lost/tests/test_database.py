@@ -4,6 +4,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from .servers import run_server
@@ -71,7 +72,8 @@ def taken_away(database):
 def get(server, path, session):
     """Return the status, the type and the text of a page."""
     try:
-        page = urlopen(Request(f"{server}{path}", headers={"Cookie": f"sessionid={session}"}))
+        cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
+        page = urlopen(Request(f"{server}{path}", headers={"Cookie": cookie}))
     except HTTPError as error:
         page = error
     with page:

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
@@ -34,7 +35,7 @@ def change_password(bob, room):
 
 def sign_out(bob, room):
     client = Client()
-    client.cookies["sessionid"] = session_keys(bob)[0]
+    client.cookies[settings.SESSION_COOKIE_NAME] = session_keys(bob)[0]
     client.post("/accounts/logout/")
 
 
@@ -116,7 +117,7 @@ def test_signing_out_closes_the_sockets_of_that_session_in_every_process(
     for socket in sockets:
         socket.receive("synced")
     first, second = sockets
-    key = first.connection.request.headers["Cookie"].removeprefix("sessionid=")
+    key = first.connection.request.headers["Cookie"].split("=")[1]
     Session.objects.filter(pk=key).delete()
     assert close_code(first) == FORBIDDEN
     second.send({"message": "still here"})

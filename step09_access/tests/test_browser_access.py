@@ -8,13 +8,14 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures
 
 async def stops(visitor):
     """Check that the page no longer takes messages and doesn't connect again."""
-    handshakes = (await visitor.wire_log()).filter(has_text="handshake")
+    handshakes = visitor.wire_log().filter(has_text="handshake")
     text = await visitor.page.locator("#chat [role=status]").inner_text()
     before = await handshakes.count()
     await visitor.page.clock.run_for(60_000)
     assert await handshakes.count() == before
     assert await visitor.page.locator("#chat [role=status]").inner_text() == text
     assert await visitor.page.get_by_role("button", name="Send").is_disabled()
+    assert await visitor.page.get_by_label("New message").is_disabled()
 
 
 async def test_page_of_a_removed_user_says_so_and_stops(alice_in_general, general):
@@ -27,7 +28,7 @@ async def test_page_of_a_removed_user_says_so_and_stops(alice_in_general, genera
 async def test_page_of_a_signed_out_user_says_so_and_stops(alice_in_general):
     await alice_in_general.chat_says("Connected.")
     await Session.objects.all().adelete()
-    await alice_in_general.chat_says("You are signed out. Reload the page to sign in again.")
+    await alice_in_general.chat_says("You are signed out. Reload the page.")
     await stops(alice_in_general)
 
 
@@ -38,7 +39,7 @@ async def test_page_that_is_refused_when_it_comes_back_says_so_and_stops(
     with run_server(tmp_path / "log", port=port) as url:
         alice = await new_visitor("alice", "General", base_url=url)
         await alice.chat_says("Connected.")
-    await alice.chat_says("Not connected.")
+    await alice.chat_says("No connection to the server.")
     await general.users.aclear()
     with run_server(tmp_path / "log", port=port):
         await alice.page.clock.fast_forward(60_000)
@@ -51,7 +52,7 @@ async def test_lines_that_were_written_offline_are_sent_in_their_order(new_visit
     with run_server(tmp_path / "log", port=port) as url:
         alice = await new_visitor("alice", "General", base_url=url)
         await alice.chat_says("Connected.")
-    await alice.chat_says("Not connected.")
+    await alice.chat_says("No connection to the server.")
     await alice.page.evaluate("""
         const form = document.querySelector("#chat form");
         for (let n = 0; n < 30; n++) {

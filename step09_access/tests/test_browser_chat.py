@@ -25,10 +25,9 @@ async def test_page_keeps_what_is_not_saved_and_sends_it_when_it_is_connected_ag
     await alice.messages().filter(has_text="number one").wait_for()
     await alice.cut_off()
     for message in ["number two", "number three"]:
-        await alice.page.get_by_label("New message").fill(message)
-        await alice.page.get_by_role("button", name="Send").click()
+        await alice.write(message)
     await alice.unsaved().filter(has_text="alice number three").wait_for()
-    lines = await alice.wire_log()
+    lines = alice.wire_log()
     assert await lines.filter(has_text="number three").count() == 0
     await alice.reconnect()
     await alice.messages().filter(has_text="number three").wait_for()
@@ -49,7 +48,7 @@ async def test_page_notices_a_line_that_gives_no_answer(new_visitor):
     dead.append(True)
     for pause in [15_000, 10_000]:  # until the page asks, and until it gives up
         await alice.page.clock.fast_forward(pause)
-    await alice.chat_says("No answer. Trying again in")
+    await alice.chat_says("The server isn’t answering. Trying again in")
     dead.clear()
     await alice.reconnect()
     await alice.send_message("back again")
@@ -69,18 +68,24 @@ async def test_page_starts_over_when_the_room_does(alice_in_general):
     assert await alice_in_general.messages().count() == 1
 
 
-async def test_page_of_another_user_sends_nothing(new_visitor):
+async def test_page_sends_its_messages_as_the_user_who_wrote_them_alone(new_visitor):
     alice = await new_visitor("alice", "General", change_frame=unchanged)
     await alice.chat_says("Connected.")
     await alice.cut_off()
-    await alice.page.get_by_label("New message").fill("by alice")
-    await alice.page.get_by_role("button", name="Send").click()
-    bob = Visitor(await alice.page.context.new_page())
-    await bob.sign_in("bob")
+    await alice.write("by alice")
+    tab = Visitor(await alice.page.context.new_page())
+    await tab.sign_in("bob")
     await alice.reconnect()
-    await alice.chat_says("Reload the page")
-    handshakes = (await alice.wire_log()).filter(has_text="handshake")
+    await alice.chat_says("Somebody signed in again in this browser. Reload the page.")
+    handshakes = alice.wire_log().filter(has_text="handshake")
     tries = await handshakes.count()
     await alice.page.clock.fast_forward(3_600_000)
     assert await handshakes.count() == tries
+    await alice.page.get_by_role("link", name="Reload the page.").click()
+    await alice.chat_says("Connected.")  # as bob
+    assert await alice.unsaved().count() == 0
     assert not await Alert.objects.aexists()
+    await tab.sign_in("alice")
+    await alice.page.reload()
+    await alice.messages().filter(has_text="by alice").wait_for()
+    assert (await Alert.objects.select_related("user").aget()).user.username == "alice"

@@ -70,6 +70,10 @@ class Visitor:
     async def send_message(self, message):
         """Write a message into the chat and send it as soon as the chat is connected."""
         await self.chat_says("Connected.")
+        await self.write(message)
+
+    async def write(self, message):
+        """Write a message into the chat and press Send, connected or not."""
         await self.page.get_by_label("New message").fill(message)
         await self.page.get_by_role("button", name="Send").click()
 
@@ -110,6 +114,10 @@ class Visitor:
         words = re.compile(re.escape(text))
         await self.page.locator("#chat [role=status]", has_text=words).wait_for()
 
+    async def form_says(self, text):
+        """Wait until the form of the chat names that problem."""
+        await self.page.locator("#chat [role=alert]", has_text=text).wait_for()
+
     def messages(self):
         """Return the locator of the chat messages that the page shows."""
         return self.page.get_by_role("log", name="Messages").get_by_role("listitem")
@@ -118,11 +126,12 @@ class Visitor:
         """Return the locator of the messages that the page shows as not saved yet."""
         return self.page.get_by_role("group", name="Not saved yet").get_by_role("listitem")
 
-    async def meter(self, name):
-        """Return what the meter on the page has counted under that name."""
-        return int(await self.page.locator(f"[data-meter='{name}']").inner_text())
+    async def meter(self, row, column="Polling"):
+        """Return the number in that row and column of the meter on the page."""
+        titles = await self.page.locator("#meter thead th").all_inner_texts()
+        cell = self.page.locator(f"#meter tr[data-row={row}] td").nth(titles.index(column))
+        return int((await cell.inner_text()).replace(",", ""))
 
-    async def wire_log(self):
-        """Open the wire log and return the locator of its lines."""
-        await self.page.get_by_text("Wire log").click()
-        return self.page.get_by_role("region", name="Wire log").get_by_role("listitem")
+    def wire_log(self):
+        """Return the locator of the lines of the wire log."""
+        return self.page.get_by_role("group", name="Lines of the wire log").get_by_role("listitem")

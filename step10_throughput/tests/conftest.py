@@ -10,6 +10,7 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
@@ -105,7 +106,7 @@ def headers(live_demo):
     sessions = {name: session_of(name) for name in ["alice", "bob", "carol"]}
 
     def headers_of(username):
-        cookie = f"sessionid={sessions[username]}"
+        cookie = f"{settings.SESSION_COOKIE_NAME}={sessions[username]}"
         return [(b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
 
     return headers_of
@@ -147,7 +148,8 @@ async def new_visitor(browser, server):
         visitor = Visitor(await context.new_page())
         if username:
             session = await sync_to_async(session_of)(username)
-            await context.add_cookies([{"name": "sessionid", "value": session, "url": base_url}])
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": base_url}
+            await context.add_cookies([cookie])
         if change_frame:
             await visitor.change_frames(change_frame)
         if room:

@@ -1,0 +1,36 @@
+"""Run in the folder of a step in place of its manage.py:
+
+    python launch.py runserver 127.0.0.1:8000
+
+Before the command, the step's database is brought up to date, with the demo data.
+"""
+
+import fcntl
+import os
+import sys
+
+import django
+from django.contrib.staticfiles import handlers, views
+from django.core.management import call_command, execute_from_command_line
+from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
+from django.views.decorators.cache import cache_control
+
+
+def prepare():
+    """Bring the database of the step up to date."""
+    django.setup()
+    # Two that start at the same time would both create the same tables.
+    with open("manage.py") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        call_command("migrate", verbosity=0)
+        call_command("demo", verbosity=0)
+
+
+sys.path[0] = os.getcwd()
+os.environ["DJANGO_SETTINGS_MODULE"] = "mychannels.settings"
+# Without this header browsers use their copy of a script or style sheet, though it was edited.
+handlers.serve = cache_control(no_cache=True)(views.serve)
+# The auto-reloader runs this file again, in the process that serves.
+if DJANGO_AUTORELOAD_ENV not in os.environ:
+    prepare()
+execute_from_command_line(sys.argv)

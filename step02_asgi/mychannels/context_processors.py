@@ -1,0 +1,19 @@
+"""What the templates know besides the context of their view."""
+
+import os
+
+from django.conf import settings
+
+
+def server(request):
+    """Return what the header of a page says of the server, and the name of the CSRF cookie.
+
+    `server` is empty, or like "1 of 2": `make step` sets SERVER where it starts several.
+    """
+    return {
+        "debug": settings.DEBUG,
+        "step": settings.BASE_DIR.name,
+        "port": request.get_port(),
+        "server": os.environ.get("SERVER", ""),
+        "csrf_cookie": settings.CSRF_COOKIE_NAME,
+    }

@@ -8,3 +8,5 @@ from mychannels.settings import DATABASES
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1"]
 DATABASES["default"]["NAME"] = os.environ["BENCH_DATABASE"]
+SESSION_COOKIE_NAME = "sessionid"
+CSRF_COOKIE_NAME = "csrftoken"

@@ -40,11 +40,18 @@ def test_foreign_host_is_refused(client):
     assert client.get(LOGIN, Host="foreign.example").status == 400
 
 
-def test_cookies_are_for_https_and_not_for_scripts(alice):
-    for name in ["csrftoken", "sessionid"]:
-        cookie = alice.cookie(name)
-        assert cookie.secure
-        assert cookie.has_nonstandard_attr("HttpOnly")
+def test_cookies_are_for_https(alice):
+    assert alice.cookie("csrftoken").secure
+    assert alice.cookie("sessionid").secure
+
+
+def test_session_is_not_for_scripts(alice):
+    assert alice.cookie("sessionid").has_nonstandard_attr("HttpOnly")
+
+
+def test_page_can_see_that_another_user_signed_in(alice):
+    assert not alice.cookie("csrftoken").has_nonstandard_attr("HttpOnly")
+    assert b'data-csrf-cookie="csrftoken"' in alice.get("/chat/").read()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "foreign.example"])

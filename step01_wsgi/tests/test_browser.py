@@ -2,6 +2,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.auth.models import User
 
 from alert.models import Alert
 
@@ -99,6 +100,15 @@ async def test_own_alerts_are_told_apart_from_those_of_others(alice_in_general, 
     assert await alice_in_general.page.locator(".feed .own bdi:last-of-type").all_inner_texts() == [
         "by alice"
     ]
+
+
+async def test_right_to_left_name_and_text_stay_in_their_places(alice_in_general):
+    user = await User.objects.acreate(username="עידו")
+    await Alert.objects.acreate(user=user, content="שלום 2!")
+    await alice_in_general.poll()
+    parts = alice_in_general.alerts().filter(has_text="שלום").locator("> *")
+    boxes = [await parts.nth(n).bounding_box() for n in range(3)]
+    assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
 
 
 async def test_alerts_of_an_earlier_day_stand_under_their_date(new_visitor, alice):

@@ -114,6 +114,14 @@ async def test_page_stops_when_another_user_signs_in_in_this_browser(alice_in_ge
     assert not await alice_in_general.wire_log().filter(has_text="by alice").count()
 
 
+async def test_page_that_is_shown_again_stops_when_another_user_has_signed_in(alice_in_general):
+    await alice_in_general.chat_says("Connected.")
+    bob = Visitor(await alice_in_general.page.context.new_page())
+    await bob.sign_in("bob")
+    await alice_in_general.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await alice_in_general.chat_says("Somebody signed in again in this browser. Reload the page.")
+
+
 async def test_page_at_a_name_below_localhost_connects(new_visitor, server):
     address = server.replace("127.0.0.1", "bob.localhost")
     bob = await new_visitor("bob", "General", base_url=address)

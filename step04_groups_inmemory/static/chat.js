@@ -25,8 +25,8 @@ let retry = null; // the timer of RETRY_PAUSE
 let lastMessage = "";
 
 function connect() {
-  if (anotherUserSignedIn()) {
-    stop("Somebody signed in again in this browser.");
+  leave();
+  if (stopForAnotherUser()) {
     return;
   }
   const url = new URL(panel.dataset.socket, location.href);
@@ -50,27 +50,35 @@ function connect() {
   });
 }
 
-// Nothing counts that comes late from a socket which we have left.
+// What a socket that we have left still brings is ignored.
 function listen(type, handler) {
   socket.addEventListener(type, (event) => event.target === socket && handler(event));
 }
 
 function reconnect(reason) {
+  leave();
   showStatus(panel, "failed", `${reason}. Trying again every two seconds.`);
-  clearTimeout(retry);
   retry = setTimeout(connect, RETRY_PAUSE);
 }
 
-function leave() {
-  const left = socket;
-  socket = null;
-  left?.close();
+function stopForAnotherUser() {
+  const stops = anotherUserSignedIn();
+  if (stops) {
+    stop("Somebody signed in again in this browser.");
+  }
+  return stops;
 }
 
 function stop(reason) {
   leave();
-  clearTimeout(retry);
   showEnd(panel, reason);
+}
+
+function leave() {
+  clearTimeout(retry);
+  const left = socket;
+  socket = null;
+  left?.close();
 }
 
 function receive(frame) {
@@ -92,8 +100,7 @@ function send(frame) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (anotherUserSignedIn()) {
-    stop("Somebody signed in again in this browser.");
+  if (stopForAnotherUser()) {
     return;
   }
   if (socket?.readyState !== WebSocket.OPEN) {
@@ -107,10 +114,8 @@ form.addEventListener("submit", (event) => {
 });
 
 // Without a network, a socket may seem open for minutes.
-window.addEventListener("offline", () => {
-  leave();
-  reconnect("This device is offline");
-});
+window.addEventListener("offline", () => reconnect("This device is offline"));
+document.addEventListener("visibilitychange", stopForAnotherUser);
 
 followEnd(feed, "New messages");
 connect();

@@ -35,8 +35,8 @@ let acceptGap = false; // whether what we asked for was deleted
 let synced = false;
 
 function connect() {
-  if (anotherUserSignedIn()) {
-    stop("Somebody signed in again in this browser.");
+  leave();
+  if (stopForAnotherUser()) {
     return;
   }
   const url = new URL(panel.dataset.socket, location.href);
@@ -64,33 +64,39 @@ function connect() {
   });
 }
 
-// Nothing counts that comes late from a socket which we have left.
+// What a socket that we have left still brings is ignored.
 function listen(type, handler) {
   socket.addEventListener(type, (event) => event.target === socket && handler(event));
 }
 
 function reconnect(reason) {
-  synced = false;
-  stopDeadline();
+  leave();
   const wait = pause * (0.5 + Math.random() / 2); // so that not all pages come back at once
   showStatus(panel, "failed", `${reason}. Trying again in ${Math.ceil(wait / 1000)} s.`);
-  clearTimeout(retry);
   retry = setTimeout(connect, wait);
   pause = Math.min(pause * 2, LONGEST_PAUSE);
 }
 
-function leave() {
-  const left = socket;
-  socket = null;
-  left?.close();
+function stopForAnotherUser() {
+  const stops = anotherUserSignedIn();
+  if (stops) {
+    stop("Somebody signed in again in this browser.");
+  }
+  return stops;
 }
 
 function stop(reason) {
   leave();
-  synced = false;
-  stopDeadline();
-  clearTimeout(retry);
   showEnd(panel, reason);
+}
+
+function leave() {
+  clearTimeout(retry);
+  stopDeadline();
+  synced = false;
+  const left = socket;
+  socket = null;
+  left?.close();
 }
 
 function receive(frame) {
@@ -131,8 +137,7 @@ function finishSync(seq) {
     // The room has fewer messages than we have shown: its database was replaced.
     lastSeq = null;
     feed.querySelector("ol").replaceChildren();
-    socket.close();
-    return;
+    return socket.close();
   }
   lastSeq ??= seq;
   acceptGap = askedAfter === lastSeq && seq > lastSeq;
@@ -141,13 +146,9 @@ function finishSync(seq) {
   }
   if (!synced) {
     synced = true;
-    resend();
-  }
-}
-
-function resend() {
-  for (const [client_id, message] of unsaved()) {
-    send({ message, client_id });
+    for (const [client_id, message] of unsaved()) {
+      send({ message, client_id });
+    }
   }
 }
 
@@ -157,10 +158,7 @@ function sync() {
   deadline ??= setTimeout(giveUp, SYNC_TIMEOUT);
 }
 
-function giveUp() {
-  leave();
-  reconnect("The server isn’t answering");
-}
+const giveUp = () => reconnect("The server isn’t answering");
 
 function stopDeadline() {
   clearTimeout(deadline);
@@ -183,8 +181,7 @@ function newClientId() {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (anotherUserSignedIn()) {
-    stop("Somebody signed in again in this browser.");
+  if (stopForAnotherUser()) {
     return;
   }
   problem.textContent = "";
@@ -198,16 +195,9 @@ form.addEventListener("submit", (event) => {
 });
 
 // Without a network, a socket may seem open for minutes.
-window.addEventListener("offline", () => {
-  leave();
-  reconnect("This device is offline");
-});
-
-window.addEventListener("online", () => {
-  leave();
-  clearTimeout(retry);
-  connect();
-});
+window.addEventListener("offline", () => reconnect("This device is offline"));
+window.addEventListener("online", connect);
+document.addEventListener("visibilitychange", stopForAnotherUser);
 
 followEnd(feed, "New messages");
 connect();

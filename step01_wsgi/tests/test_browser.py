@@ -221,6 +221,13 @@ async def test_everything_fits_into_a_window_of_1280_by_720(alice_in_general):
         assert (await alice_in_general.page.locator(part).bounding_box())["height"] > 150
 
 
+async def test_header_of_the_teacher_is_two_lines_on_a_phone(new_visitor):
+    teacher = await new_visitor("teacher")
+    await teacher.page.set_viewport_size({"width": 390, "height": 844})
+    await teacher.page.goto("/chat/")
+    assert (await teacher.page.locator(".bar").bounding_box())["height"] < 80
+
+
 async def test_axe_finds_nothing_and_nothing_is_cut_off(new_visitor):
     try:
         from axe_playwright_python.async_playwright import Axe

@@ -66,8 +66,8 @@ class Client:
 
     def open_socket(self, path, **options):
         """Open a socket, as a context manager; see the step's tests/sockets.py."""
-        session = self.cookie("sessionid").value
-        return open_socket(self.site.url, path, session, ssl=self.context, **options)
+        cookie = f"sessionid={self.cookie('sessionid').value}"
+        return open_socket(self.site.url, path, cookie, ssl=self.context, **options)
 
 
 def daphne_of(site, socket):

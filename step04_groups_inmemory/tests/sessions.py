@@ -10,3 +10,8 @@ def session_of(username):
     client = Client()
     client.force_login(User.objects.get(username=username))
     return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def cookie_of(username):
+    """Return the Cookie header of a new session of that user."""
+    return f"{settings.SESSION_COOKIE_NAME}={session_of(username)}"

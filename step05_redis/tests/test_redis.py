@@ -2,12 +2,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 from channels_redis.core import RedisChannelLayer
-from django.conf import settings
 from websockets.exceptions import InvalidStatus
 
 from .redis_servers import run_redis
 from .servers import free_port, run_server
-from .sessions import session_of
+from .sessions import cookie_of
 from .sockets import close_code
 
 UNAVAILABLE = 4503
@@ -65,7 +64,7 @@ def test_handshake_of_a_non_member_is_refused_without_redis_too(connect):
 
 
 def test_pages_are_served_without_redis(live_demo, server):
-    cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session_of('alice')}"}
+    cookie = {"Cookie": cookie_of("alice")}
     with urlopen(Request(f"{server}/chat/", headers=cookie)) as page:
         assert "General" in page.read().decode()
 

@@ -9,7 +9,7 @@ from alert.models import Alert
 
 from .redis_servers import run_redis
 from .servers import free_port, run_server
-from .sessions import session_of
+from .sessions import cookie_of
 from .sockets import close_code
 
 UNAVAILABLE = 4503
@@ -57,16 +57,15 @@ def test_handshake_of_a_non_member_is_refused_without_redis_too(connect):
 
 
 def test_pages_are_served_without_redis(live_demo, server):
-    cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session_of('alice')}"}
+    cookie = {"Cookie": cookie_of("alice")}
     with urlopen(Request(f"{server}/chat/", headers=cookie)) as page:
         assert "General" in page.read().decode()
 
 
 def test_post_without_redis_is_stored(live_demo, server, general):
-    session = f"{settings.SESSION_COOKIE_NAME}={session_of('alice')}"
     token = "x" * 32
     headers = {
-        "Cookie": f"{session}; {settings.CSRF_COOKIE_NAME}={token}",
+        "Cookie": f"{cookie_of('alice')}; {settings.CSRF_COOKIE_NAME}={token}",
         "X-CSRFToken": token,
     }
     address = f"{server}/alert/room/{general.pk}/"

@@ -23,7 +23,7 @@ from mychannels.routing import application
 from .browsers import Visitor, open_browser
 from .redis_servers import run_redis
 from .servers import TIMEOUT, run_server
-from .sessions import session_of
+from .sessions import cookie_of, session_of
 from .sockets import open_socket
 
 
@@ -94,8 +94,8 @@ def connect(live_demo, server, general):
     with ExitStack() as sockets:
 
         def open_for(username, path=f"ws/chat/room/{general.pk}", server=server, **options):
-            session = session_of(username) if username else None
-            return sockets.enter_context(open_socket(server, path, session, **options))
+            cookie = cookie_of(username) if username else None
+            return sockets.enter_context(open_socket(server, path, cookie, **options))
 
         yield open_for
 
@@ -103,11 +103,10 @@ def connect(live_demo, server, general):
 @pytest.fixture
 def headers(live_demo):
     """A function that returns what a browser of that user sends with a handshake."""
-    sessions = {name: session_of(name) for name in ["alice", "bob", "carol"]}
+    cookies = {name: cookie_of(name) for name in ["alice", "bob", "carol"]}
 
     def headers_of(username):
-        cookie = f"{settings.SESSION_COOKIE_NAME}={sessions[username]}"
-        return [(b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
+        return [(b"origin", b"http://localhost"), (b"cookie", cookies[username].encode())]
 
     return headers_of
 

@@ -3,7 +3,6 @@
 import json
 from contextlib import contextmanager
 
-from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -40,14 +39,13 @@ class Socket:
 
 
 @contextmanager
-def open_socket(server, path, session=None, **options):
+def open_socket(server, path, cookie=None, **options):
     """Open a socket to `path` of `server`; `origin` is that server by default.
 
     Raises websockets.exceptions.InvalidStatus when the handshake is refused.
     """
     url = f"{server.replace('http', 'ws')}/{path}"
-    cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
-    headers = {"Cookie": cookie} if session else {}
+    headers = {"Cookie": cookie} if cookie else {}
     options = {"origin": server, "open_timeout": TIMEOUT, "proxy": None} | options
     with connect(url, additional_headers=headers, **options) as connection:
         yield Socket(connection)

@@ -4,11 +4,10 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from .servers import run_server
-from .sessions import session_of
+from .sessions import cookie_of
 from .sockets import close_code, history, open_socket
 
 UNAVAILABLE = 4503
@@ -38,21 +37,21 @@ def server(django_db_setup, django_db_blocker, database, log):
 
 
 @pytest.fixture
-def session(live_demo, database):
-    """The session of alice in a fresh copy of the database of the tests."""
-    session = session_of("alice")
+def cookie(live_demo, database):
+    """The cookie of alice in a fresh copy of the database of the tests."""
+    cookie = cookie_of("alice")
     with (
         closing(sqlite3.connect(connection.settings_dict["NAME"])) as source,
         closing(sqlite3.connect(database)) as copy,
     ):
         source.backup(copy)
-    return session
+    return cookie
 
 
 @pytest.fixture
-def alice(session, server, general):
+def alice(cookie, server, general):
     """A real socket of alice to General."""
-    with open_socket(server, f"ws/chat/room/{general.pk}", session) as socket:
+    with open_socket(server, f"ws/chat/room/{general.pk}", cookie) as socket:
         assert history(socket) == ([], 0)
         yield socket
 
@@ -69,10 +68,9 @@ def taken_away(database):
         aside.rename(database)
 
 
-def get(server, path, session):
+def get(server, path, cookie):
     """Return the status, the type and the text of a page."""
     try:
-        cookie = f"{settings.SESSION_COOKIE_NAME}={session}"
         page = urlopen(Request(f"{server}{path}", headers={"Cookie": cookie}))
     except HTTPError as error:
         page = error
@@ -88,34 +86,34 @@ def test_open_socket_is_closed_when_the_database_is_down(alice, database, frame)
 
 
 def test_new_socket_is_accepted_then_closed_until_the_database_is_back(
-    session, server, database, general
+    cookie, server, database, general
 ):
     path = f"ws/chat/room/{general.pk}"
-    with taken_away(database), open_socket(server, path, session) as socket:
+    with taken_away(database), open_socket(server, path, cookie) as socket:
         assert close_code(socket) == UNAVAILABLE
-    with open_socket(server, path, session) as socket:
+    with open_socket(server, path, cookie) as socket:
         socket.send({"message": "back"})
         assert socket.receive("ack")["seq"] == 1
 
 
-def test_page_is_a_plain_503_until_the_database_is_back(session, server, database):
+def test_page_is_a_plain_503_until_the_database_is_back(cookie, server, database):
     with taken_away(database):
-        status, content_type, text = get(server, "/chat/", session)
+        status, content_type, text = get(server, "/chat/", cookie)
         assert (status, content_type) == (503, "text/plain")
         assert "Try again" in text
-    assert get(server, "/chat/", session)[0] == 200
+    assert get(server, "/chat/", cookie)[0] == 200
 
 
-def test_each_outage_is_one_line_in_the_log(session, server, database, general, log):
+def test_each_outage_is_one_line_in_the_log(cookie, server, database, general, log):
     path = f"ws/chat/room/{general.pk}"
     lines = []
     for _ in range(3):
-        with open_socket(server, path, session) as socket, taken_away(database):
+        with open_socket(server, path, cookie) as socket, taken_away(database):
             socket.send({"message": "hi"})
             assert close_code(socket) == UNAVAILABLE
-            with open_socket(server, path, session) as another:
+            with open_socket(server, path, cookie) as another:
                 assert close_code(another) == UNAVAILABLE
-            assert get(server, "/chat/", session)[0] == 503
+            assert get(server, "/chat/", cookie)[0] == 503
         lines.append(log.read_text().count("The database can't be reached"))
     assert lines == [lines[0], lines[0] + 1, lines[0] + 2]
     assert "Traceback" not in log.read_text()

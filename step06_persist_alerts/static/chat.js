@@ -8,6 +8,7 @@ import { showEnd, showStatus } from "./status.js";
 import { logWire } from "./wire_log.js";
 
 const RETRY_PAUSE = 2000; // milliseconds
+const BATCH_PAUSE = 50; // milliseconds in which frames are collected
 const UNAVAILABLE = 4503; // a close code that means "try again later"
 
 // A script can't see headers. These are about what Chromium sends and receives, in bytes.
@@ -22,6 +23,7 @@ const form = panel.querySelector("form");
 const problem = panel.querySelector("[role=alert]");
 const count = addColumn("WebSocket");
 let socket = null;
+let received = []; // frames that wait for BATCH_PAUSE
 let retry = null; // the timer of RETRY_PAUSE
 let lastMessage = "";
 
@@ -41,11 +43,12 @@ function connect() {
     showStatus(panel, "connected", "Connected.");
   });
   listen("message", (event) => {
-    logWire(`← ${event.data}`);
-    count({ frames: 1, received: FRAME_HEADER_RECEIVED + bytesOf(event.data) });
-    receive(JSON.parse(event.data));
+    if (received.push(event.data) === 1) {
+      setTimeout(receiveAll, BATCH_PAUSE);
+    }
   });
   listen("close", (event) => {
+    receiveAll();
     logWire(`← closed (code ${event.code})`);
     const unavailable = "The server can’t reach Redis";
     reconnect(event.code === UNAVAILABLE ? unavailable : "No connection to the server");
@@ -78,9 +81,19 @@ function stop(reason) {
 
 function leave() {
   clearTimeout(retry);
+  received = [];
   const left = socket;
   socket = null;
   left?.close();
+}
+
+// If each frame were handled when it comes, the browser would lay out the page each time.
+function receiveAll() {
+  for (const text of received.splice(0)) {
+    logWire(`← ${text}`);
+    count({ frames: 1, received: FRAME_HEADER_RECEIVED + bytesOf(text) });
+    receive(JSON.parse(text));
+  }
 }
 
 function receive(frame) {

@@ -12,6 +12,7 @@ const FIRST_PAUSE = 500; // milliseconds before we connect again; doubled each t
 const LONGEST_PAUSE = 30000;
 const SYNC_INTERVAL = 15000;
 const SYNC_TIMEOUT = 10000; // without an answer for that long, the connection is dead
+const BATCH_PAUSE = 50; // milliseconds in which frames are collected
 const UNAVAILABLE = 4503; // a close code that means "try again later"
 
 // A script can't see headers. These are about what Chromium sends and receives, in bytes.
@@ -26,6 +27,7 @@ const form = panel.querySelector("form");
 const problem = panel.querySelector("[role=alert]");
 const count = addColumn("WebSocket");
 let socket = null;
+let received = []; // frames that wait for BATCH_PAUSE
 let retry = null; // the timer of the pause
 let pause = FIRST_PAUSE;
 let deadline = null; // the timer of SYNC_TIMEOUT
@@ -52,12 +54,13 @@ function connect() {
     showStatus(panel, "connected", "Connected.");
   });
   listen("message", (event) => {
-    logWire(`← ${event.data}`);
-    count({ frames: 1, received: FRAME_HEADER_RECEIVED + bytesOf(event.data) });
     stopDeadline();
-    receive(JSON.parse(event.data));
+    if (received.push(event.data) === 1) {
+      setTimeout(receiveAll, BATCH_PAUSE);
+    }
   });
   listen("close", (event) => {
+    receiveAll();
     logWire(`← closed (code ${event.code})`);
     const unavailable = "The server can’t reach the database";
     reconnect(event.code === UNAVAILABLE ? unavailable : "No connection to the server");
@@ -94,9 +97,19 @@ function leave() {
   clearTimeout(retry);
   stopDeadline();
   synced = false;
+  received = [];
   const left = socket;
   socket = null;
   left?.close();
+}
+
+// If each frame were handled when it comes, the browser would lay out the page each time.
+function receiveAll() {
+  for (const text of received.splice(0)) {
+    logWire(`← ${text}`);
+    count({ frames: 1, received: FRAME_HEADER_RECEIVED + bytesOf(text) });
+    receive(JSON.parse(text));
+  }
 }
 
 function receive(frame) {

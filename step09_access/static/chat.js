@@ -14,6 +14,7 @@ const SYNC_INTERVAL = 15000;
 const SYNC_TIMEOUT = 10000; // without an answer for that long, the connection is dead
 const RESEND_PAUSE = 1000; // milliseconds; the server allows ten frames a second
 const RESEND_COUNT = 10;
+const BATCH_PAUSE = 50; // milliseconds in which frames are collected
 const UNAVAILABLE = 4503; // a close code that means "try again later"
 const FORBIDDEN = 4403; // the close code when our access has ended
 
@@ -29,6 +30,7 @@ const form = panel.querySelector("form");
 const problem = panel.querySelector("[role=alert]");
 const count = addColumn("WebSocket");
 let socket = null;
+let received = []; // frames that wait for BATCH_PAUSE
 let retry = null; // the timer of the pause
 let pause = FIRST_PAUSE;
 let deadline = null; // the timer of SYNC_TIMEOUT
@@ -58,12 +60,13 @@ function connect() {
     showStatus(panel, "connected", "Connected.");
   });
   listen("message", (event) => {
-    logWire(`← ${event.data}`);
-    count({ frames: 1, received: FRAME_HEADER_RECEIVED + bytesOf(event.data) });
     stopDeadline();
-    receive(JSON.parse(event.data));
+    if (received.push(event.data) === 1) {
+      setTimeout(receiveAll, BATCH_PAUSE);
+    }
   });
   listen("close", async (event) => {
+    receiveAll();
     logWire(`← closed (code ${event.code})`);
     synced = false;
     const refusal = opened && event.code !== FORBIDDEN ? null : await findRefusal();
@@ -119,9 +122,19 @@ function leave() {
   clearTimeout(retry);
   stopDeadline();
   synced = false;
+  received = [];
   const left = socket;
   socket = null;
   left?.close();
+}
+
+// If each frame were handled when it comes, the browser would lay out the page each time.
+function receiveAll() {
+  for (const text of received.splice(0)) {
+    logWire(`← ${text}`);
+    count({ frames: 1, received: FRAME_HEADER_RECEIVED + bytesOf(text) });
+    receive(JSON.parse(text));
+  }
 }
 
 function receive(frame) {

@@ -52,18 +52,18 @@ def fill(rooms, members, history):
         sessions = Session.objects.bulk_create(map(sign_in, users))
         filled.append([room.pk, [session.session_key for session in sessions]])
         if history and not number:
-            Alert.objects.bulk_create(
-                Alert(
-                    room=room,
-                    seq=seq,
-                    user=users[0],
-                    content=f"number {seq}",
-                    client_id=uuid.uuid4(),
-                )
-                for seq in range(1, history + 1)
-            )
-            Room.objects.filter(pk=room.pk).update(last_seq=history)
+            add_alerts(room, users[0], history)
     return filled
+
+
+def add_alerts(room, user, count):
+    """Save so many alerts of that user in the room, under its next numbers."""
+    first = room.last_seq + 1
+    Alert.objects.bulk_create(
+        Alert(room=room, seq=seq, user=user, content=f"number {seq}", client_id=uuid.uuid4())
+        for seq in range(first, first + count)
+    )
+    Room.objects.filter(pk=room.pk).update(last_seq=room.last_seq + count)
 
 
 if __name__ == "__main__":

@@ -119,10 +119,14 @@ def available(name):
 
 
 class Serving:
-    """A target that is being served: its ports, its processes by kind, and its rooms."""
+    """A target that is being served: its ports, its processes by kind, and its rooms.
 
-    def __init__(self, target, ports, processes, rooms):
+    `variables` are those that its processes have in their environment.
+    """
+
+    def __init__(self, target, ports, processes, rooms, variables):
         self.target, self.ports, self.processes, self.rooms = target, ports, processes, rooms
+        self.variables = variables
 
     def members(self, room, count, query=""):
         """Return the first `count` members of a room, as [url, headers] for the generator."""
@@ -137,6 +141,10 @@ class Serving:
         room_id = self.rooms[room][0] if self.rooms else room + 1
         headers = {"Origin": f"http://127.0.0.1:{port}", "Cookie": f"sessionid={key}"}
         return [f"ws://127.0.0.1:{port}/ws/chat/room/{room_id}{query}", headers]
+
+    def save_missed(self, count):
+        """Save so many messages in the first room without sending them to anybody."""
+        run_in_step(self.target.step, self.variables, "-m", "bench.missed", count)
 
     def cpu(self):
         """Return the seconds of CPU time that the server and Redis have used."""
@@ -178,7 +186,7 @@ def serve(target, rooms=1, members=1, history=0, processes=1):
             log = folder / f"server{number}.log"
             process = stack.enter_context(run(command, port, log, target.folder, variables))
             running.append(("server", process))
-        yield Serving(target, ports, running, filled)
+        yield Serving(target, ports, running, filled, variables)
 
 
 def save_plainly(step, history, seconds):

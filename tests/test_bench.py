@@ -13,6 +13,7 @@ from bench.__main__ import main
 from bench.figures import is_complete, name_incomplete, tree_id
 from bench.parts import (
     PARTS,
+    catch_up,
     changes,
     course_itself,
     fan_out,
@@ -31,6 +32,7 @@ from bench.servers import (
     serve,
     with_database,
 )
+from course.browser import find_browser
 from course.environment import PYTHON, clean_environ
 from course.errors import CourseError
 from course.steps import STEPS
@@ -203,6 +205,14 @@ def test_rooms_that_only_listen_receive_nothing():
 def test_replay_brings_the_last_of_many():
     figures = growth.measure_replay(growth.SERVER, growth.REPLAYED + 5)
     assert figures["delivered"] == figures["expected"] == growth.REPLAYS * growth.REPLAYED
+
+
+def test_page_shows_every_message_that_it_missed():
+    if not find_browser():
+        pytest.skip("no browser")
+    figures = catch_up.measure("step 7 on Daphne", 60)
+    assert figures["delivered"] == figures["expected"] == 60
+    assert figures["seconds"] > 0
 
 
 def test_postgresql_is_served_by_the_settings_of_deploy():

@@ -9,7 +9,17 @@ Each is a module with
 - `plot(runs)`, where there is something to draw: returns what report.draw takes
 """
 
-from bench.parts import changes, course_itself, fan_out, growth, idle, polling, saves, speed
+from bench.parts import (
+    catch_up,
+    changes,
+    course_itself,
+    fan_out,
+    growth,
+    idle,
+    polling,
+    saves,
+    speed,
+)
 
 PARTS = {
     "speed": speed,
@@ -19,5 +29,6 @@ PARTS = {
     "polling": polling,
     "idle": idle,
     "growth": growth,
+    "catch_up": catch_up,
     "course": course_itself,
 }

@@ -169,7 +169,7 @@ def greeting(step, addresses, ports, redis):
         + (", at the second address." if len(ports) > 1 else "."),
         *([f"To post from a second terminal, type: {tea}"] if has_broadcast(step) else []),
         *([warning] if addresses != [LOCALHOST] else []),
-        "Ctrl-C ends all of it.",
+        "Press Ctrl-C to stop.",
         "",
     ]
     return "\n".join(lines)

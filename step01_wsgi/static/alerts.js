@@ -35,11 +35,12 @@ async function request(url, options = {}) {
     throw new Error("The server isn’t answering.");
   });
   const text = await response.text();
-  logWire(`← ${response.status} ${text}`);
   count({ received: RESPONSE_HEADERS + bytesOf(text) });
   if (response.type === "opaqueredirect") {
+    logWire("← redirect to the login page");
     throw new Ended("You are signed out.");
   }
+  logWire(`← ${response.status} ${text}`);
   if (response.headers.get("Content-Type") !== "application/json") {
     throw new Error(`The server answered ${response.status} ${response.statusText}.`);
   }

@@ -174,6 +174,7 @@ async def test_page_says_that_the_user_was_signed_out(alice_in_general):
     await alice_in_general.page.context.clear_cookies()
     await alice_in_general.page.clock.fast_forward(2000)
     await alice_in_general.page.get_by_text("Reload the page.").wait_for()
+    await alice_in_general.wire_log().last.filter(has_text="redirect to the login page").wait_for()
 
 
 async def test_page_stops_when_another_user_signs_in_in_this_browser(alice_in_general):

@@ -129,7 +129,7 @@ CHANNEL_LAYERS = {
     },
 }
 
-# What one socket may send: a burst of frames, then so many a second.
+# What one socket may send: a burst of frames, then this many a second.
 FRAMES_AT_ONCE = int(os.environ.get("FRAMES_AT_ONCE", "20"))
 FRAMES_PER_SECOND = float(os.environ.get("FRAMES_PER_SECOND", "10"))
 

@@ -75,7 +75,7 @@ class Served:
 
     def until_served(self):
         """Wait until it says that it serves, or has ended."""
-        wait_until(lambda: "Ctrl-C ends" in self.output() or self.process.poll() is not None)
+        wait_until(lambda: "Ctrl-C to stop" in self.output() or self.process.poll() is not None)
         assert self.process.poll() is None, self.output()
 
     def end(self, number):

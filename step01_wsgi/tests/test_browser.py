@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 
 from alert.models import Alert
 
@@ -171,9 +172,9 @@ async def test_alert_that_is_refused_is_answered_in_words_that_stay(alice_in_gen
 
 
 async def test_page_says_that_the_user_was_signed_out(alice_in_general):
-    await alice_in_general.page.context.clear_cookies()
+    await Session.objects.all().adelete()
     await alice_in_general.page.clock.fast_forward(2000)
-    await alice_in_general.page.get_by_text("Reload the page.").wait_for()
+    await alice_in_general.page.get_by_text("You are signed out. Reload the page.").wait_for()
     await alice_in_general.wire_log().last.filter(has_text="redirect to the login page").wait_for()
 
 

@@ -1,10 +1,12 @@
 """Fixtures for the tests of the package `course`."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from course.hunks import compare
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 60  # seconds
+PORTS = range(10_000, 15_000)  # no system uses them for outgoing connections, nor the steps' tests
 
 
 def wait_until(condition):
@@ -36,14 +39,11 @@ def environ(**variables):
 def port():
     """A port of 127.0.0.1 that is free, and the next one too."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            number = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", number + 1))
-            except (OSError, OverflowError):
-                continue
-        return number
+        number = random.SystemRandom().choice(PORTS)
+        with socket.socket() as first, socket.socket() as second, suppress(OSError):
+            first.bind(("127.0.0.1", number))
+            second.bind(("127.0.0.1", number + 1))
+            return number
 
 
 @pytest.fixture

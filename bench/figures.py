@@ -7,7 +7,8 @@ from course.git import read_tree, tree_of, write_tree
 from course.steps import ROOT
 
 LIMITED = 0.85  # of a core: a generator that is as busy as this has limited the run
-UNMEASURED = ("README.md", "static/", "templates/", "tests/")  # files that no figure depends on
+# Files of a step on which the figures of its server don't depend.
+UNMEASURED = ("README.md", "static/", "templates/", "tests/")
 
 
 class Table(NamedTuple):

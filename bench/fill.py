@@ -57,7 +57,7 @@ def fill(rooms, members, history):
 
 
 def add_alerts(room, user, count):
-    """Save so many alerts of that user in the room, under its next numbers."""
+    """Save `count` alerts by that user in the room, with its next numbers."""
     first = room.last_seq + 1
     Alert.objects.bulk_create(
         Alert(room=room, seq=seq, user=user, content=f"number {seq}", client_id=uuid.uuid4())

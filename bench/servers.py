@@ -143,7 +143,7 @@ class Serving:
         return [f"ws://127.0.0.1:{port}/ws/chat/room/{room_id}{query}", headers]
 
     def save_missed(self, count):
-        """Save so many messages in the first room without sending them to anybody."""
+        """Save `count` messages in the first room without sending them to anybody."""
         run_in_step(self.target.step, self.variables, "-m", "bench.missed", count)
 
     def cpu(self):

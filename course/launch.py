@@ -28,7 +28,7 @@ def prepare():
 
 sys.path[0] = os.getcwd()
 os.environ["DJANGO_SETTINGS_MODULE"] = "mychannels.settings"
-# Without this header browsers use their copy of a script or style sheet, though it was edited.
+# Without this header, browsers may use a cached script or style sheet after it was edited.
 handlers.serve = cache_control(no_cache=True)(views.serve)
 # The auto-reloader runs this file again, in the process that serves.
 if DJANGO_AUTORELOAD_ENV not in os.environ:

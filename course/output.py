@@ -19,7 +19,7 @@ def copy_lines(stream, label):
 def without_polls(lines, clock=time.monotonic):
     """Yield the lines, except those of polls that were answered with 200.
 
-    Every PERIOD seconds a line says how many these were; `clock` returns the time in seconds.
+    Every PERIOD seconds a line gives their number; `clock` returns the time in seconds.
     """
     polls = 0
     for line in lines:

@@ -44,7 +44,7 @@ def serve(step, command):
         def start(port):
             runserver = [PYTHON, LAUNCH, "runserver", f"{host}:{port}"]
             label = str(port) if servers > 1 else ""
-            # Empty for a single one, which otherwise has what the user's shell calls SERVER.
+            # Empty for a single server: a SERVER from the user's shell must not show up.
             server = f"{ports.index(port) + 1} of {servers}" if servers > 1 else ""
             processes.start(names[port], runserver, step, label, SERVER=server, **variables)
 

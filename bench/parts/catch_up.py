@@ -15,7 +15,7 @@ from course.redis import any_free_port
 SERVER = "step 10 on Daphne"
 SERVERS = ["step 7 on Daphne", SERVER]
 MISSED = [1000, 10_000]
-GOAL = 3  # seconds for the most of MISSED
+GOAL = 3  # seconds, for the largest of MISSED
 PATIENCE = 60  # seconds for the page to show everything
 PAUSE = 0.5  # seconds until we ask again whether it does
 READS = {  # besides the servers
@@ -120,7 +120,7 @@ def open_room(context, serving):
 
 
 def wait_for_result(port):
-    """Return the seconds and the lines of a page's RESULT; no lines when there is none in time."""
+    """Return the seconds and the number of lines in a page's RESULT; 0 lines if none comes."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         time.sleep(PAUSE)

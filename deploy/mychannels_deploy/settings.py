@@ -47,7 +47,7 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_NAME = "sessionid"
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_NAME = "csrftoken"
-CSRF_COOKIE_SECURE = True  # but not HTTPONLY: the page sees by it that another user signed in
+CSRF_COOKIE_SECURE = True  # not HTTPONLY: pages read it to notice another sign-in
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

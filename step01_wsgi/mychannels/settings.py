@@ -9,7 +9,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "django-insecure-for-learning-only")
 DEBUG = os.environ.get("DJANGO_DEBUG", "true").lower() in {"1", "true", "yes", "on"}
-# Django allows these in development anyway. Written out, they also count for Channels.
+# Django's defaults for development, spelled out so that Channels uses them, too.
 DEVELOPMENT_HOSTS = ".localhost,127.0.0.1,[::1]" if DEBUG else ""
 HOSTS = os.environ.get("DJANGO_ALLOWED_HOSTS") or DEVELOPMENT_HOSTS
 ALLOWED_HOSTS = [host.strip() for host in HOSTS.split(",") if host.strip()]

@@ -1,4 +1,4 @@
-// The line of a panel that says how its connection is, in words, with a sign and a colour.
+// The status line of a panel: words, and a sign and a colour for the kind.
 
 // `kind` is one of waiting, connected, failed, ended.
 export function showStatus(panel, kind, text) {
@@ -7,8 +7,8 @@ export function showStatus(panel, kind, text) {
   status.textContent = text;
 }
 
-// Show why the panel is of no more use, and disable its form. What was typed stays there.
-export function showEnd(panel, reason) {
+// Show why the panel has stopped, and disable its form. The text in the form stays.
+export function stopPanel(panel, reason) {
   showStatus(panel, "ended", `${reason} `);
   const link = document.createElement("a");
   link.href = "";

@@ -4,7 +4,7 @@ import { anotherUserSignedIn } from "./account.js";
 import { addLine } from "./feed.js";
 import { addColumn, bytesOf } from "./meter.js";
 import { followEnd } from "./scroll.js";
-import { showEnd, showStatus } from "./status.js";
+import { showStatus, stopPanel } from "./status.js";
 import { logWire } from "./wire_log.js";
 
 const POLL_INTERVAL = 2000; // milliseconds
@@ -20,7 +20,7 @@ const problem = panel.querySelector("[role=alert]");
 const count = addColumn("Polling");
 let lastId = 0;
 
-class Ended extends Error {} // a new try can't help
+class Ended extends Error {} // trying again can't help
 
 async function request(url, options = {}) {
   if (anotherUserSignedIn()) {
@@ -63,7 +63,7 @@ async function poll() {
     showStatus(panel, "connected", `Asked at ${time}: ${alerts.length} new.`);
   } catch (error) {
     if (error instanceof Ended) {
-      showEnd(panel, error.message);
+      stopPanel(panel, error.message);
       return;
     }
     showStatus(panel, "failed", `${error.message} Asking again every two seconds.`);

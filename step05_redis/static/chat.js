@@ -4,7 +4,7 @@ import { anotherUserSignedIn } from "./account.js";
 import { addLine } from "./feed.js";
 import { addColumn, bytesOf } from "./meter.js";
 import { followEnd } from "./scroll.js";
-import { showEnd, showStatus } from "./status.js";
+import { showStatus, stopPanel } from "./status.js";
 import { logWire } from "./wire_log.js";
 
 const RETRY_PAUSE = 2000; // milliseconds
@@ -52,7 +52,7 @@ function connect() {
   });
 }
 
-// What a socket that we have left still brings is ignored.
+// Ignore the events of a socket that we have left.
 function listen(type, handler) {
   socket.addEventListener(type, (event) => event.target === socket && handler(event));
 }
@@ -73,7 +73,7 @@ function stopForAnotherUser() {
 
 function stop(reason) {
   leave();
-  showEnd(panel, reason);
+  stopPanel(panel, reason);
 }
 
 function leave() {

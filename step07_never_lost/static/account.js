@@ -1,4 +1,4 @@
-// Whether this page still belongs to the user who is signed in in this browser.
+// Notices when somebody signs in again in this browser.
 
 const name = document.body.dataset.csrfCookie;
 const atFirst = readCookie();

@@ -28,7 +28,7 @@ export function remove(clientId) {
   forget(clientId);
 }
 
-// To send it again can't help. Its text can be put into a field, to be edited.
+// Sending it again can't help. The Edit button puts the text back into the form.
 export function refuse(clientId, field) {
   const message = messages.get(clientId);
   const line = lines.get(clientId);

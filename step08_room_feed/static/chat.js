@@ -5,7 +5,7 @@ import { addLine } from "./feed.js";
 import { addColumn, bytesOf } from "./meter.js";
 import { confirm, put, refuse, remove, unsaved } from "./outbox.js";
 import { followEnd } from "./scroll.js";
-import { showEnd, showStatus } from "./status.js";
+import { showStatus, stopPanel } from "./status.js";
 import { logWire } from "./wire_log.js";
 
 const FIRST_PAUSE = 500; // milliseconds before we connect again; doubled each time
@@ -28,7 +28,7 @@ const problem = panel.querySelector("[role=alert]");
 const count = addColumn("WebSocket");
 let socket = null;
 let received = []; // frames that wait for BATCH_PAUSE
-let retry = null; // the timer of the pause
+let retry = null; // the timer of the next try
 let pause = FIRST_PAUSE;
 let deadline = null; // the timer of SYNC_TIMEOUT
 let lastSeq = null; // the number of the last message shown
@@ -67,7 +67,7 @@ function connect() {
   });
 }
 
-// What a socket that we have left still brings is ignored.
+// Ignore the events of a socket that we have left.
 function listen(type, handler) {
   socket.addEventListener(type, (event) => event.target === socket && handler(event));
 }
@@ -90,7 +90,7 @@ function stopForAnotherUser() {
 
 function stop(reason) {
   leave();
-  showEnd(panel, reason);
+  stopPanel(panel, reason);
 }
 
 function leave() {
@@ -103,7 +103,7 @@ function leave() {
   left?.close();
 }
 
-// If each frame were handled when it comes, the browser would lay out the page each time.
+// Handled one by one, frames would make the browser lay out the page for each of them.
 function receiveAll() {
   for (const text of received.splice(0)) {
     logWire(`← ${text}`);
@@ -165,7 +165,7 @@ function finishSync(seq) {
   }
 }
 
-// Ask for what we lack. A connection that is dead doesn't say so: it gives no answer.
+// Ask for missing messages. A dead connection shows only by not answering.
 function sync() {
   send({ sync: lastSeq });
   deadline ??= setTimeout(giveUp, SYNC_TIMEOUT);

@@ -1,4 +1,4 @@
-"""What the templates know besides the context of their view."""
+"""Context for every template."""
 
 import os
 
@@ -6,7 +6,7 @@ from django.conf import settings
 
 
 def server(request):
-    """Return what the header of a page says of the server, and the name of the CSRF cookie.
+    """Return what the header says about the server, and the name of the CSRF cookie.
 
     `server` is empty, or like "1 of 2": `make step` sets SERVER where it starts several.
     """

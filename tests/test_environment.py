@@ -1,5 +1,6 @@
 import importlib.util
 import subprocess
+import sys
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_python_without_venv_is_named_with_the_cure(calls, monkeypatch):
 
 def test_failed_command_is_an_error_that_says_what_to_do():
     with pytest.raises(CourseError, match="type the same again"):
-        environment.run(["false"])
+        environment.run([sys.executable, "-c", "raise SystemExit(1)"])
 
 
 def test_variables_that_lead_python_astray_are_left_out(monkeypatch):

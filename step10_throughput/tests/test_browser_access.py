@@ -64,3 +64,17 @@ async def test_lines_that_were_written_offline_are_sent_in_their_order(new_visit
         await alice.messages().nth(29).wait_for()
         texts = [text.split()[2] for text in await alice.messages().all_inner_texts()]
         assert texts == [f"{n}." for n in range(30)]
+
+
+async def test_lines_that_are_sent_too_fast_arrive_later(alice_in_general):
+    await alice_in_general.wire_log().filter(has_text='"synced"').wait_for()
+    await alice_in_general.page.evaluate("""
+        const form = document.querySelector("#chat form");
+        for (let n = 0; n < 30; n++) {
+            form.elements.message.value = `message ${n}.`;
+            form.requestSubmit();
+        }
+    """)
+    await alice_in_general.messages().nth(29).wait_for()
+    texts = [text.split()[2] for text in await alice_in_general.messages().all_inner_texts()]
+    assert sorted(texts) == sorted(f"{n}." for n in range(30))

@@ -41,6 +41,20 @@ def test_environment_sets_key_debug_and_hosts(db):
     assert shown.stdout.strip() == "['our own', False, ['a.example', 'b.example']]"
 
 
+@pytest.mark.parametrize("missing", ["DJANGO_SECRET_KEY", "DJANGO_ALLOWED_HOSTS"])
+def test_without_debug_a_missing_setting_is_a_clear_error(missing):
+    environ = {
+        "DJANGO_SETTINGS_MODULE": "mychannels.settings",
+        "DJANGO_SECRET_KEY": "our own",
+        "DJANGO_DEBUG": "0",
+        "DJANGO_ALLOWED_HOSTS": "a.example",
+    }
+    result = run_manage("check", **environ | {missing: ""})
+    assert result.returncode != 0
+    error = "ImproperlyConfigured: Without DEBUG, set DJANGO_SECRET_KEY and DJANGO_ALLOWED_HOSTS."
+    assert result.stderr.splitlines()[-1].endswith(error)
+
+
 def test_cookies_are_named_after_the_folder(tmp_path):
     folder = tmp_path / "My step, copied"
     shutil.copytree(settings.BASE_DIR / "mychannels", folder / "mychannels")

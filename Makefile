@@ -1,33 +1,22 @@
-# Each command is one of the package `course`: python3 -m course COMMAND
+# Each command is one of the package `course`: python3 -m course COMMAND NUMBERS NAME=VALUE
 
 PYTHON ?= python3
 COMMANDS := help step manage test diff faults carry carry-continue carry-abort export bench lint
+# With one of these, Python wouldn't find its modules or the course.
+unexport PYTHONHOME PYTHONSAFEPATH
+HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 
-# `make step 3`: what follows the first word are its arguments, not more goals.
-ifneq ($(filter $(firstword $(MAKECMDGOALS)),$(COMMANDS)),)
-  ARGUMENTS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
-endif
-NOT_GOALS := $(filter-out $(COMMANDS),$(ARGUMENTS))
+# What was typed, such as `step 3 PORT=8100`: the first word is the goal, the others do nothing.
+GIVEN := $(foreach name,$(filter-out PYTHON MAKE%,$(.VARIABLES)),$(if $(filter command,$(origin $(name))),$(name)))
+GOAL := $(firstword $(MAKECMDGOALS) help)
+OTHERS := $(sort $(filter-out $(GOAL) $(COMMANDS),$(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))))
 
-# `make step N=3`, for scripts.
-ifeq ($(origin N),command line)
-  ARGUMENTS += $(N)
-endif
+.PHONY: $(COMMANDS) $(GOAL) $(OTHERS)
 
-# Some shells export their machine's name as HOST.
-ifeq ($(origin HOST),environment)
-  unexport HOST
-endif
+$(sort $(COMMANDS) $(GOAL)):
+	@cd '$(HERE)' && exec $(PYTHON) -m course $(or $(MAKECMDGOALS),help) $(foreach name,$(GIVEN),$(name)="$$$(name)")
 
-.PHONY: $(COMMANDS) $(NOT_GOALS)
-
-help:
-	@$(PYTHON) -m course $(ARGUMENTS)
-
-$(filter-out help,$(COMMANDS)):
-	@$(PYTHON) -m course $@ $(ARGUMENTS)
-
-ifneq ($(NOT_GOALS),)
-$(NOT_GOALS):
+ifneq ($(OTHERS),)
+$(OTHERS):
 	@:
 endif

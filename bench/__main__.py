@@ -4,8 +4,7 @@ import os
 import sys
 
 from bench.report import find_stale
-from course.environment import say
-from course.errors import CourseError
+from course.errors import CourseError, say
 
 
 def main(arguments):
@@ -16,7 +15,7 @@ def main(arguments):
         return 1 if sentences else 0
     for word in arguments:
         name, _, value = word.partition("=")
-        os.environ[name] = value
+        os.environ[name.removeprefix("--").upper()] = value
     from bench.run import bench
 
     try:

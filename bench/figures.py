@@ -1,14 +1,15 @@
 """What the figures of runs come to."""
 
+import tempfile
 from statistics import median
 from typing import NamedTuple
 
-from course.git import read_tree, tree_of, write_tree
+from course.git import location, run_git, tree_of
 from course.steps import ROOT
 
 LIMITED = 0.85  # of a core: a generator that is as busy as this has limited the run
 # Files of a step on which the figures of its server don't depend.
-UNMEASURED = ("README.md", "static/", "templates/", "tests/")
+UNMEASURED = ("Makefile", "README.md", "static/", "templates/", "tests/")
 
 
 class Table(NamedTuple):
@@ -28,8 +29,13 @@ def tree_id(path):
     """Return the id of what is measured in a folder of the course; None if it doesn't exist."""
     if not (ROOT / path).is_dir():
         return None
-    files = read_tree(tree_of(ROOT / path))
-    return write_tree({p: file for p, file in files.items() if not p.startswith(UNMEASURED)})
+    tree = tree_of(ROOT / path)
+    with tempfile.TemporaryDirectory() as folder:
+        index = location() | {"GIT_INDEX_FILE": f"{folder}/index"}
+        run_git("read-tree", tree, **index)
+        unmeasured = run_git("ls-files", "-z", "--", *(f"{name}*" for name in UNMEASURED), **index)
+        run_git("update-index", "-z", "--force-remove", "--stdin", stdin=unmeasured, **index)
+        return run_git("write-tree", **index).decode().strip()
 
 
 def is_complete(run):

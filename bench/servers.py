@@ -17,11 +17,11 @@ from pathlib import Path
 
 import psutil
 
-from course.environment import PYTHON, clean_environ
 from course.errors import CourseError
-from course.redis import any_free_port, find_server
-from course.serve import listens
+from course.learn.ports import any_free_port, listens
+from course.learn.redis import find_server
 from course.steps import ROOT, STEPS
+from course.venv import PYTHON, environ
 
 NODE = ROOT / "bench" / "peers" / "node"
 LOAD = ["-m", "bench.load"]
@@ -232,7 +232,7 @@ def run_in_step(step, variables, *command):
     done = subprocess.run(
         [PYTHON, *map(str, command)],
         cwd=STEPS[step],
-        env=clean_environ() | variables,
+        env=environ() | variables,
         capture_output=True,
         text=True,
     )
@@ -249,7 +249,7 @@ def run(command, port, log, cwd, variables, **options):
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=clean_environ() | variables,
+            env=environ() | variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -313,7 +313,7 @@ def generate(serving, plan, program=None):
     with subprocess.Popen(
         [PYTHON, *(program or LOAD)],
         cwd=ROOT,
-        env=clean_environ(),
+        env=environ(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -343,7 +343,7 @@ def machine():
         [PYTHON, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"],
         capture_output=True,
         check=True,
-        env=clean_environ(),
+        env=environ(),
     )
     wanted = {"django", "channels", "daphne", "channels-redis", "uvicorn", "uvloop", "websockets"}
     wanted |= {"python-socketio", "starlette", "picows", "redis", "twisted", "psycopg"}

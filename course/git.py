@@ -1,6 +1,8 @@
-"""What the course asks of git. It keeps its own objects in build/git and changes no others."""
+"""What the course asks of git. In a folder that is no clone it keeps a repository in build/git."""
 
 import os
+import re
+import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -8,40 +10,56 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.steps import ROOT
+from course.venv import BUILD, environ
 
-STORE = ROOT / "build" / "git"
 NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # the tree without files
-IGNORED = ROOT / ".gitignore"
-ASIDE = {  # what would make our git do as the user's
-    "GIT_ATTR_NOSYSTEM": "1",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "core.attributesFile",
-    "GIT_CONFIG_VALUE_0": os.devnull,
-    "LC_ALL": "C",
+CONFIG = {  # settings that would change what git stores or shows
+    "core.attributesFile": os.devnull,
+    "core.autocrlf": "false",
+    "core.quotePath": "false",
+    "core.safecrlf": "false",
+    "diff.suppressBlankEmpty": "false",
+}
+OPTIONS = [word for item in CONFIG.items() for word in ("-c", "=".join(item))]
+CURES = {
+    "dubious ownership": "The folder belongs to another user, so git refuses it. "
+    f"Type: git config --global --add safe.directory '{ROOT}'",
+    "insufficient permission|Permission denied": "Files in .git belong to another user. "
+    'Type: sudo chown -R "$(id -un)" .',
+    r"index\.lock": "Another git is at work in this folder, or was killed. "
+    "If none is, type: rm .git/index.lock",
+    "promisor|could not fetch": "This clone was made without all files, and they can't be fetched. "
+    "With a network, type: git fetch --refetch",
+    "does not have a commit checked out": "A step has a git repository of its own. "
+    "Move its folder .git elsewhere, then type the same again.",
 }
 
 
 def run_git(*arguments, stdin=b"", accept=(0,), **variables):
-    """Run git in the course's folder, with the user's configuration set aside; return its output.
+    """Run git in the course's folder, where the user's configuration matters little.
 
-    `variables` are added to its environment. Raises CourseError, with what git has said, when there
-    is no git or when its exit status is none of `accept`.
+    Return its output. `variables` are added to its environment. Raises CourseError, with a cure or
+    with what git has said, when there is no git or when its exit status is none of `accept`.
     """
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    environ |= ASIDE | {name: str(value) for name, value in variables.items()}
+    run = start_git(*OPTIONS, *arguments, input=stdin, capture_output=True, variables=variables)
+    if run.returncode:
+        said = run.stderr.decode(errors="replace")
+        if cures := [cure for pattern, cure in CURES.items() if re.search(pattern, said)]:
+            raise CourseError(cures[0])
+        if run.returncode not in accept:
+            errors = re.findall("(?m)^(?:error|fatal): (.*)", said) or said.splitlines()
+            raise CourseError(f"git failed: {errors[-1]}")
+    return run.stdout
+
+
+def start_git(*arguments, variables=(), **options):
+    """Run git in the course's folder; return what subprocess does."""
     try:
-        run = subprocess.run(
-            ["git", *arguments], cwd=ROOT, env=environ, input=stdin, capture_output=True
+        return subprocess.run(
+            ["git", *arguments], cwd=ROOT, env=environ(LC_ALL="C") | dict(variables), **options
         )
     except FileNotFoundError:
         raise CourseError("git is missing. Install it, then type the same again.") from None
-    if run.returncode not in accept:
-        said = run.stderr.decode(errors="replace").splitlines()
-        errors = [line for line in said if line.startswith(("error:", "fatal:"))] or said or [""]
-        raise CourseError(f"git has failed: {errors[0]}")
-    return run.stdout
 
 
 @cache
@@ -62,57 +80,38 @@ def need_repository(command):
 
 
 @cache
-def store():
-    """Return the variables with which git sees our objects and those of the repository."""
-    if not (STORE / "HEAD").exists():
-        STORE.parent.mkdir(exist_ok=True)
-        run_git("init", "--quiet", "--bare", "--template=", STORE)
-    others = run_git("rev-parse", "--git-path", "objects") if repository() else b""
-    objects = ROOT / os.fsdecode(others).strip()
-    return {"GIT_DIR": STORE} | ({"GIT_ALTERNATE_OBJECT_DIRECTORIES": objects} if others else {})
+def location():
+    """Return the variables that tell git which repository and files to use."""
+    folder = repository() or BUILD / "git"
+    if not (folder / "HEAD").exists():
+        BUILD.mkdir(exist_ok=True)
+        run_git("init", "--quiet", "--bare", "--template=", folder)
+    return {"GIT_DIR": str(folder), "GIT_WORK_TREE": str(ROOT)}
+
+
+def snapshot():
+    """Return the id of a git tree with the course as it is now.
+
+    It has the files that git tracks, and those that nothing tells it to ignore. The index stays as
+    it is.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        index = Path(temporary, "index")
+        if repository() and (repository() / "index").exists():
+            # With its time: git reads only the files that changed since then.
+            shutil.copy2(repository() / "index", index)
+        variables = location() | {"GIT_INDEX_FILE": str(index)}
+        run_git("add", "--all", **variables)
+        return run_git("write-tree", **variables).decode().strip()
+
+
+def find_tree(revision, folder):
+    """Return the id of the tree of a folder in a revision or a tree of all; None without it."""
+    named = f"{revision}:{folder.relative_to(ROOT).as_posix()}"
+    found = run_git("rev-parse", "--verify", "--quiet", named, accept=(0, 1, 128), **location())
+    return None if found.startswith(b"^") else found.decode().strip() or None
 
 
 def tree_of(folder):
-    """Return the id of the tree of a folder as it is now, without what the course ignores."""
-    with tempfile.TemporaryDirectory() as temporary:
-        variables = store() | {"GIT_WORK_TREE": folder, "GIT_INDEX_FILE": f"{temporary}/index"}
-        run_git("-C", folder, "-c", f"core.excludesFile={IGNORED}", "add", "--all", **variables)
-        return run_git("write-tree", **variables).decode().strip()
-
-
-def tree_at(revision, folder):
-    """Return the id of the tree that a folder has in a revision of the repository."""
-    found = run_git("rev-parse", "--verify", "--quiet", f"{revision}:{folder.name}", accept=(0, 1))
-    if not found or found.startswith(b"^"):
-        raise CourseError(f"There is no {folder.name} in revision {revision!r}.")
-    return found.decode().strip()
-
-
-def read_tree(tree):
-    """Return git's mode and the id of each file of a tree, by path."""
-    output = run_git("ls-tree", "-r", "-z", "--full-tree", tree, **store())
-    rows = [row.partition("\t") for row in os.fsdecode(output).split("\0")[:-1]]
-    return {path: tuple(meta.split()[::2]) for meta, _, path in rows}
-
-
-def write_tree(files):
-    """Return the id of the tree that has those files, which are as `read_tree` has them."""
-    rows = "".join(f"{mode} {blob}\t{path}\0" for path, (mode, blob) in files.items())
-    with tempfile.TemporaryDirectory() as temporary:
-        variables = store() | {"GIT_INDEX_FILE": f"{temporary}/index"}
-        run_git("update-index", "-z", "--index-info", stdin=os.fsencode(rows), **variables)
-        return run_git("write-tree", **variables).decode().strip()
-
-
-def read_blobs(ids):
-    """Return the contents of git's blobs, as bytes by id; raise CourseError if one isn't there."""
-    output = run_git("cat-file", "--batch", stdin="\n".join(ids).encode(), **store())
-    contents, at = {}, 0
-    for blob in ids:
-        start = output.index(b"\n", at) + 1
-        if output[at:start].endswith(b" missing\n"):
-            raise CourseError("There is another git repository in a step. Move it elsewhere.")
-        size = int(output[at:start].split()[2])
-        contents[blob] = output[start : start + size]
-        at = start + size + 1
-    return contents
+    """Return the id of the tree of a folder of the course as it is now."""
+    return find_tree(snapshot(), folder) or NOTHING

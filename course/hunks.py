@@ -1,58 +1,88 @@
 """What changes from one step to another: files, and in them hunks.
 
-The diffs are git's, unidiff reads them. A hunk is a run of lines that are removed, added or both;
-where a run adds several definitions or paragraphs, each of them is a hunk of its own.
+git finds the differences, unidiff reads them. Lines that differ are one hunk when they are close
+together, as in git's own output; it is split where definitions of the module begin and, while it is
+longer than LONGEST lines, at methods or blank lines.
 """
 
 import ast
 import hashlib
-import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
 
 from unidiff import PatchSet
 
-from course.git import read_blobs, run_git, store
+from course.git import location, run_git
 
+CONTEXT = 3  # lines that git shows around a difference
+LONGEST = 25  # lines
+WHOLE = "--unified=1000000"  # so that a patch has all lines of a file
 TEST_FILES = {"pytest.ini", "requirements-tests.txt"}
-KINDS = {"A": "added", "D": "removed", "M": "changed", "R": "renamed", "T": "changed"}
-OPTIONS = ["-r", "-M", "-l0", "--no-ext-diff", "--no-textconv", "--no-color"]
-OPTIONS += ["--diff-algorithm=histogram", "--indent-heuristic"]
+KINDS = {"added": "is_added_file", "removed": "is_removed_file", "renamed": "is_rename"}
+DEFINITIONS = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Line(NamedTuple):
+    """A line with its line end, and the number of lines before it in either step."""
+
+    sign: str  # as in a diff
+    text: str
+    old: int
+    new: int
 
 
 @dataclass
 class Hunk:
-    """Lines, with their line ends, that stand in one step in the place of others in another.
+    """Lines of one step that stand in the place of lines of another.
 
-    `old_start` and `new_start` count lines from 0. The `address` stays the same wherever the lines
-    are in their file.
+    The first and the last of `lines` differ. The `address` doesn't depend on where in the file they
+    are.
     """
 
     path: str
-    removed: list
-    added: list
-    old_start: int
-    new_start: int
-    inside: str = ""  # the enclosing class or function
-    number: int = 1  # among hunks with the same lines
+    lines: list
+    name: str = ""  # the class or function that they are in
+    number: int = 1  # among hunks of the file with the same name and lines
+
+    @property
+    def new_start(self):
+        return self.lines[0].new
+
+    @property
+    def removed(self):
+        """The lines of the step before, with those between that both have."""
+        return [line.text for line in self.lines if line.sign != "+"]
+
+    @property
+    def added(self):
+        """The lines of the later step, with those between that both have."""
+        return [line.text for line in self.lines if line.sign != "-"]
 
     @property
     def address(self):
-        text = "".join(["-" + line for line in self.removed] + ["+" + line for line in self.added])
+        text = "".join(line.sign + line.text for line in self.lines if line.sign != " ")
         digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
-        return f"{self.path}#{digest}" + (f".{self.number}" if self.number > 1 else "")
+        name = f"::{self.name}" if self.name else ""
+        return f"{self.path}{name}#{digest}" + (f".{self.number}" if self.number > 1 else "")
+
+    def runs(self):
+        """Yield the runs of lines in it that differ, each as a Hunk."""
+        for differs, run in groupby(self.lines, lambda line: line.sign != " "):
+            if differs:
+                yield Hunk(self.path, list(run), self.name)
 
 
 @dataclass
 class Change:
-    """A file that differs: its path before and after, its contents as bytes, None for no file."""
+    """A file that differs: its path before and after, and the lines of both."""
 
     kind: str  # added, removed, changed, renamed
     old_path: str
     path: str
-    old: bytes
-    new: bytes
-    blocks: list = field(default_factory=list)  # unidiff's hunks, with lines around for people
+    old: list
+    new: list
     hunks: list = field(default_factory=list)
 
     @property
@@ -62,152 +92,115 @@ class Change:
             return "tests"
         return "prose" if self.path.endswith(".md") else "code"
 
-    @property
-    def added(self):
-        return sum(len(hunk.added) for hunk in self.hunks)
-
-    @property
-    def removed(self):
-        return sum(len(hunk.removed) for hunk in self.hunks)
-
     def without(self, hunk):
-        """Return the later content as it would be had that hunk not come."""
-        lines = split_lines(decode(self.new))
-        lines[hunk.new_start : hunk.new_start + len(hunk.added)] = hunk.removed
-        return encode("".join(lines))
+        """Return the later text as it would be had that hunk not come."""
+        end = hunk.new_start + len(hunk.added)
+        return "".join(self.new[: hunk.new_start] + hunk.removed + self.new[end:])
 
 
 def compare(before, after):
-    """Return the Change of each file that differs between two trees, in the order of the paths."""
-    trees = [before, after]
-    raw = run_git("diff-tree", *OPTIONS, "--raw", "--abbrev=40", "-z", *trees, **store())
-    patch = run_git("diff-tree", *OPTIONS, "--unified=3", *trees, **store())
-    patches = iter(re.split(r"^(?=diff --git )", decode(patch), flags=re.MULTILINE)[1:])
-    rows = list(read_raw(raw))
-    ids = {blob for *_, blobs in rows for blob in blobs if blob.strip("0")}
-    contents = read_blobs(sorted(ids))
-    changes = []
-    for status, old_path, path, blobs in rows:
-        change = Change(KINDS[status], old_path, path, *map(contents.get, blobs))
-        text = next(patches)
-        if status == "T":  # a link in the place of a file, or the reverse: two patches
-            next(patches)
+    """Return the Change of each file that differs between two git trees, in the order of the paths.
+
+    Where no lines differ, as in binary files, a Change has neither lines nor hunks.
+    """
+    options = ["-r", "-M", "-l0", "--diff-algorithm=histogram", "--indent-heuristic", WHOLE]
+    patch = run_git("diff-tree", "-p", *options, before, after, **location())
+    return [read_file(file) for file in PatchSet(patch.decode(errors="surrogateescape"))]
+
+
+def read_file(file):
+    """Return the Change of a file, as unidiff has it."""
+    kind = next((kind for kind, name in KINDS.items() if getattr(file, name)), "changed")
+    lines, old, new = [], 0, 0
+    for line in file[0] if file else []:
+        if line.line_type == "\\":  # the line before it has no line end
+            lines[-1] = lines[-1]._replace(text=lines[-1].text.removesuffix("\n"))
         else:
-            change.blocks = read_patch(text)
-        change.hunks = list(number(split_hunks(change)))
-        changes.append(change)
-    return changes
+            lines.append(Line(line.line_type, line.value, old, new))
+            old, new = old + (line.line_type != "+"), new + (line.line_type != "-")
+    whole = Hunk(file.path, lines)
+    old_path = file.source_file.removeprefix("a/") if kind == "renamed" else file.path
+    change = Change(kind, old_path, file.path, whole.removed, whole.added)
+    seen = Counter()
+    for hunk in split(change, lines):
+        seen[hunk.address] += 1
+        hunk.number = seen[hunk.address]
+        change.hunks.append(hunk)
+    return change
 
 
-def read_raw(raw):
-    """Read git's raw format; give status, path before, path after and the ids of both blobs."""
-    fields = iter(decode(raw).split("\0")[:-1])
-    for meta in fields:
-        *_, old, new, status = meta.split()
-        old_path = path = next(fields)
-        if status[0] == "R":
-            path = next(fields)
-        yield status[0], old_path, path, (old, new)
+def split(change, lines):
+    """Yield the hunks of a file."""
+    top, inner, scopes = outline(change.path, change.new)
+    for close in split_at_context(lines):
+        for piece in split_at(close, top):
+            for part in split_at(piece, inner) if len(piece) > LONGEST else [piece]:
+                filled = [line.new for line in part if line.sign != "-" and line.text.strip()]
+                first, last = (filled[0], filled[-1]) if filled else (part[0].new, part[0].new)
+                around = [name for start, end, name in scopes if start <= first and last < end]
+                yield Hunk(change.path, part, around[-1] if around else "")
 
 
-def read_patch(text):
-    """Return unidiff's hunks of the patch of one file."""
-    _, at, body = text.partition("\n@@ ")
-    files = PatchSet(f"--- a\n+++ b{at}{body}") if at else [[]]
-    return list(files[0])
+def split_at_context(lines):
+    """Yield the lines that differ and are close together, with those between them."""
+    part, same = [], []
+    for line in lines:
+        if line.sign == " ":
+            same.append(line)
+            continue
+        if part and len(same) > 2 * CONTEXT:
+            yield part
+            part = []
+        part += [*same, line] if part else [line]
+        same = []
+    if part:
+        yield part
 
 
-def split_hunks(change):
-    """Give the hunks of a file."""
-    old, new = (split_lines(decode(content or b"")) for content in (change.old, change.new))
-    starts, scopes = outline(change.path, new)
-    for block in change.blocks:
-        for run in runs(block):
-            (old_at, old_end), (new_at, new_end) = run
-            cuts = [n for n in range(new_at + 1, new_end) if n in starts and is_blank(new[n - 1])]
-            cuts = [n for n in cuts if not all(map(is_blank, new[new_at:n]))]
-            for start, end in zip([new_at, *cuts], [*cuts, new_end], strict=True):
-                inside = block.section_header.strip()
-                if scopes is not None:
-                    last = max(
-                        (n for n in range(start, end) if not is_blank(new[n])), default=start
-                    )
-                    inside = enclosing(scopes, start, last + 1)
-                yield Hunk(change.path, old[old_at:old_end], new[start:end], old_at, start, inside)
-                old_at = old_end  # what is removed belongs to the first piece
+def split_at(lines, starts):
+    """Return the parts of a hunk that begin at those lines of the later file."""
+    parts = [[]]
+    for line in lines:
+        before = parts[-1]
+        between = line.sign != "-" and (not before or before[-1].sign != "-")
+        if line.new in starts and between and any(n.sign != " " and n.text.strip() for n in before):
+            parts.append([])
+        parts[-1].append(line)
+    return [part for part in map(trim, parts) if part]
 
 
-def runs(block):
-    """Give the ranges of lines, before and after, that differ without a common line between."""
-    old, new = max(block.source_start - 1, 0), max(block.target_start - 1, 0)
-    if not block.source_length:  # git counts from the line before an empty range
-        old = block.source_start
-    if not block.target_length:
-        new = block.target_start
-    old_from, new_from = old, new
-    for line in [*block, None]:
-        if line is None or line.is_context:
-            if (old, new) != (old_from, new_from):
-                yield (old_from, old), (new_from, new)
-            old_from, new_from = old, new = old + 1, new + 1
-        else:
-            old += line.is_removed
-            new += line.is_added
+def trim(lines):
+    """Return the lines without those at both ends that are the same in both steps."""
+    at = [n for n, line in enumerate(lines) if line.sign != " "]
+    return lines[at[0] : at[-1] + 1] if at else []
 
 
 def outline(path, lines):
-    """Return where statements of modules and classes begin, and the scopes, for Python.
+    """Return where a hunk may be split, where a long one may be, and what is defined in the file.
 
-    Scopes are tuples of first line, line after the last, and name. Of another language the first
-    result has all lines that aren't indented, and the second is None.
+    The first two are sets of line numbers from 0; the third has tuples of first line, line after
+    the last, and name, outer definitions before inner ones.
     """
-    starts = {n for n, line in enumerate(lines) if line[:1].strip()}
+    blank = [not line.strip() for line in lines]
+    after_blank = {n for n in range(1, len(lines)) if blank[n - 1] and not blank[n]}
+    at_margin = {n for n in after_blank if not lines[n][:1].isspace()}
     if not path.endswith(".py"):
-        return starts, None
+        return at_margin, after_blank, []
     try:
         bodies = [("", ast.parse("".join(lines)))]
     except (SyntaxError, ValueError):
-        return starts, None
-    starts, scopes = set(), []
-    for name, node in bodies:  # grows while it is read
+        return at_margin, after_blank, []
+    top, inner, scopes = set(), set(), []
+    for prefix, node in bodies:  # grows while it is read
         for child in node.body:
-            first = min([child.lineno, *(d.lineno for d in getattr(child, "decorator_list", []))])
-            starts.add(first - 1)
-            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                qualified = f"{name}.{child.name}".strip(".")
-                scopes.append((first - 1, child.end_lineno, qualified))
-                if isinstance(child, ast.ClassDef):
-                    bodies.append((qualified, child))
-    return starts, scopes
-
-
-def enclosing(scopes, start, end):
-    """Return the name of the innermost scope that begins before those lines and ends after them."""
-    around = [scope for scope in scopes if scope[0] < start and end <= scope[1]]
-    return max(around)[2] if around else ""
-
-
-def number(hunks):
-    """Number the hunks of a file that have the same lines."""
-    seen = Counter()
-    for hunk in hunks:
-        seen[hunk.address] += 1
-        hunk.number = seen[hunk.address]
-        yield hunk
-
-
-def is_blank(line):
-    return not line.strip()
-
-
-def split_lines(text):
-    """Split at line feeds alone, as git does, and keep them."""
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
-
-
-def decode(data):
-    return data.decode(errors="surrogateescape")
-
-
-def encode(text):
-    return text.encode(errors="surrogateescape")
+            decorators = getattr(child, "decorator_list", [])
+            first = min(part.lineno for part in [child, *decorators]) - 1
+            while first and lines[first - 1].lstrip().startswith("#"):
+                first -= 1  # a comment belongs to what follows
+            inner.add(first)
+            if isinstance(child, DEFINITIONS):
+                name = f"{prefix}.{child.name}".strip(".")
+                scopes.append((first, child.end_lineno, name))
+                top |= {first} if not prefix else set()
+                bodies += [(name, child)] if isinstance(child, ast.ClassDef) else []
+    return top, inner & (after_blank | top), scopes

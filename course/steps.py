@@ -1,5 +1,6 @@
 """The step folders."""
 
+import re
 from pathlib import Path
 
 from course.errors import CourseError
@@ -12,22 +13,37 @@ def number_of(name):
     return int(name[4:6])
 
 
-STEPS = {number_of(folder.name): folder for folder in sorted(ROOT.glob("step[0-9][0-9]_*"))}
+def find_steps(root):
+    """Return the step folders by number: those named stepNN_... that have a manage.py.
 
-
-def find_step(text, command):
-    """Return the folder of the step with that number.
-
-    Raises CourseError, which names `command` as what to type, when there is none.
+    Raises CourseError when two of them have the same number.
     """
-    if not (text.isascii() and text.isdigit() and int(text) in STEPS):
-        numbers = f"{min(STEPS)} to {max(STEPS)}"
-        raise CourseError(
-            f"There is no step {text!r}, only {numbers}. Type: make {command} {min(STEPS)}"
-        )
-    return STEPS[int(text)]
+    steps = {}
+    for folder in sorted(file.parent for file in root.glob("step[0-9][0-9]_*/manage.py")):
+        other = steps.setdefault(number_of(folder.name), folder)
+        if other != folder:
+            raise CourseError(
+                f"{other.name} and {folder.name} have the same number. "
+                f"Rename the copy. Type: mv '{folder.name}' 'copy of {folder.name}'"
+            )
+    return steps
+
+
+STEPS = find_steps(ROOT)
+
+
+def find_step(text):
+    """Return the folder of the step that is named so: 3, step3 or step03_echo_consumer/.
+
+    Raises CourseError when there is none.
+    """
+    found = re.fullmatch(r"(?:step)?(\d+)(_\w*)?/?", text, re.ASCII)
+    folder = STEPS.get(int(found[1])) if found else None
+    if folder is None:
+        raise CourseError(f"There is no step {text!r}, only {min(STEPS)} to {max(STEPS)}")
+    return folder
 
 
 def needs_redis(step):
-    """Tell whether the step in that folder uses Redis."""
+    """Return whether the step in that folder uses Redis."""
     return "channels-redis" in (step / "requirements.txt").read_text()

@@ -8,9 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from course.environment import say
-from course.errors import CourseError
-from course.processes import Processes
+from course.errors import CourseError, say
+from course.learn.processes import Processes
 from course.steps import ROOT, STEPS
 
 from .postgresql import start_postgresql
@@ -47,7 +46,7 @@ def read_arguments(arguments):
     parser = Parser(prog="python -m faults", description="Run a step while faults happen.")
     add = parser.add_argument
     add("step", type=find_number, help=f"a number from {FIRST} on")
-    add("--minutes", type=positive, default=os.environ.get("MINUTES") or "1")
+    add("--minutes", type=positive, default="1")
     add("--seed", type=int, default=1, help="the same seed, the same order of faults")
     add("--database", choices=["sqlite", "postgresql"], default="sqlite")
     add("--flushall-only", action="store_true", help="no other fault than FLUSHALL")

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from course.errors import CourseError
-from course.redis import any_free_port
+from course.learn.ports import any_free_port
 
 DEBIAN = Path("/usr/lib/postgresql")  # a folder for each version; its programs aren't on PATH
 

@@ -8,10 +8,10 @@ import re
 from contextlib import suppress
 from itertools import islice
 
-from course.environment import PYTHON
 from course.errors import CourseError
-from course.redis import find_server, is_free
-from course.serve import listens
+from course.learn.ports import is_free, listens
+from course.learn.redis import find_server
+from course.venv import PYTHON
 
 PORTS = range(15_000, 32_000)  # not for outgoing connections: a killed server finds its port free
 PATIENCE = 120  # seconds for a program to start

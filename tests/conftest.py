@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from made_up import MadeUpCourse
 
-from course.git import tree_of
+from course.git import location, run_git
 from course.hunks import compare
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,6 +119,13 @@ def made_up(tmp_path):
     course.git("init", "--quiet", "--initial-branch=main")
     course.commit("the course")
     return course
+
+
+def tree_of(folder):
+    """Return the id of a git tree with the files of a folder."""
+    index = {"GIT_INDEX_FILE": f"{folder}.index", "GIT_WORK_TREE": str(folder)}
+    run_git("-C", folder, "add", "--all", **location() | index)
+    return run_git("write-tree", **location() | index).decode().strip()
 
 
 @pytest.fixture

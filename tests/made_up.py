@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = {
     "README.md": "# Step 1: greet\n\nThe END of step 1.\n\n## What is new\n\n- It greets.\n",
+    "manage.py": "",
     "pytest.ini": "[pytest]\naddopts = -p no:django -p no:asyncio\npythonpath = .\n",
     "requirements.txt": "django==5.2.19\n",
     "chat/__init__.py": "",

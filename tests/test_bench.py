@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+from conftest import tree_of
 
 pytest.importorskip("picows", reason="make bench has installed nothing yet")
 
@@ -35,10 +36,10 @@ from bench.servers import (
     serve,
     with_database,
 )
-from course.browser import find_browser
-from course.environment import PYTHON, clean_environ
 from course.errors import CourseError
+from course.learn.browser import find_browser
 from course.steps import STEPS
+from course.venv import PYTHON, environ
 
 CHAT = """
 import asyncio, json, sys, uuid
@@ -301,8 +302,8 @@ def test_step_without_a_change_can_be_imported(name, tmp_path):
     copy = changes.copy_without(name, tmp_path)
     database, _ = filled_database(changes.STEP, 1, 3, 0)
     code = "from mychannels.asgi import application"
-    environ = clean_environ() | with_database(database)
-    subprocess.run([PYTHON, "-c", code], cwd=copy, env=environ, check=True)
+    variables = environ() | with_database(database)
+    subprocess.run([PYTHON, "-c", code], cwd=copy, env=variables, check=True)
 
 
 @pytest.mark.usefixtures("_briefly")
@@ -446,6 +447,7 @@ def test_results_of_other_code_are_stale(monkeypatch, tmp_path, capsys):
 
 def test_text_of_a_step_makes_no_result_stale(monkeypatch, tmp_path):
     monkeypatch.setattr("bench.figures.ROOT", tmp_path)
+    monkeypatch.setattr("bench.figures.tree_of", tree_of)
     code, text = tmp_path / "step01" / "code.py", tmp_path / "step01" / "README.md"
     code.parent.mkdir()
     code.write_text("one\n")

@@ -1,6 +1,3 @@
-import subprocess
-import zipfile
-
 import pytest
 from made_up import STEPS, MadeUpCourse
 
@@ -128,28 +125,3 @@ def test_course_without_a_repository_gets_one_line(tmp_path):
     output = MadeUpCourse(tmp_path).run("export", status=2)
     assert "needs the history of the course" in output
     assert output.count("\n") == 1
-
-
-def test_zip_is_an_archive_for_each_step(made_up):
-    made_up.run("export", "ZIP=1")
-    archives = sorted((made_up.folder / "build" / "export").iterdir())
-    assert [archive.stem for archive in archives] == list(STEPS)
-    with zipfile.ZipFile(archives[0]) as archive:
-        content = archive.read("step01_greet/static/größe.txt")
-    assert content == (made_up.folder / "step01_greet/static/größe.txt").read_bytes()
-
-
-def test_zip_is_the_same_in_every_time_zone(made_up):
-    archive = made_up.folder / "build" / "export" / "step02_count.zip"
-    made_up.run("export", "ZIP=1", TZ="America/Lima")
-    first = archive.read_bytes()
-    made_up.run("export", "ZIP=1", TZ="Asia/Tokyo")
-    assert archive.read_bytes() == first
-
-
-def test_export_needs_no_environment(made_up):
-    (made_up.folder / ".venv").unlink()
-    command = ["python3", "-m", "course", "export"]
-    run = subprocess.run(command, cwd=made_up.folder, capture_output=True)
-    assert run.returncode == 0
-    assert not (made_up.folder / ".venv").exists()

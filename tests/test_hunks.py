@@ -1,11 +1,10 @@
-import subprocess
 from itertools import pairwise
 
 import pytest
+from conftest import tree_of
 
-from course.errors import CourseError
-from course.git import NOTHING, tree_of
-from course.hunks import compare, encode, split_lines
+from course.git import NOTHING, find_tree, snapshot
+from course.hunks import LONGEST, compare
 from course.steps import STEPS
 
 CONSUMER = """\
@@ -72,24 +71,36 @@ def test_tests_and_texts_are_apart_from_code(changes, path, part):
     assert changes({}, {path: "x = 1\n"})[0].part == part
 
 
-def test_ignored_files_are_left_out(changes):
-    assert changes({}, {"db.sqlite3": "data\n", "chat/__pycache__/models.pyc": "code\n"}) == []
-
-
-def test_lines_between_make_two_hunks_even_when_they_are_neighbours(hunks):
-    found = hunks("a = 1\nb = 2\nc = 3\n", "a = 9\nb = 2\nc = 9\n")
-    assert [(hunk.removed, hunk.added) for hunk in found] == [
-        (["a = 1\n"], ["a = 9\n"]),
-        (["c = 3\n"], ["c = 9\n"]),
-    ]
+def test_lines_that_are_close_together_are_one_hunk(hunks):
+    lines = [f"a{number} = 1\n" for number in range(40)]
+    changed = list(lines)
+    for number in [10, 13, 30]:
+        changed[number] = f"a{number} = 2\n"
+    first, second = hunks("".join(lines), "".join(changed))
+    assert (first.removed, first.added) == (lines[10:14], changed[10:14])
+    assert (second.lines[0].old, second.new_start, second.added) == (30, 30, ["a30 = 2\n"])
+    assert [run.added for run in first.runs()] == [["a10 = 2\n"], ["a13 = 2\n"]]
+    assert [run.new_start for run in first.runs()] == [10, 13]
 
 
 def test_new_file_has_a_hunk_for_each_definition(hunks):
     assert ["".join(hunk.added).strip().splitlines()[0] for hunk in hunks("", CONSUMER)] == [
         "import json",
         "class Consumer:",
-        "def receive(self, text):",
     ]
+
+
+def test_long_class_has_a_hunk_for_each_method(hunks):
+    methods = [f"    def method_{n}(self):\n" + "        pass\n" * 10 for n in range(3)]
+    found = hunks("", "class Consumer:\n    kind = 1\n\n" + "\n".join(methods))
+    names = ["Consumer", *(f"Consumer.method_{n}" for n in range(3))]
+    assert [hunk.name for hunk in found] == names
+    assert all(len(hunk.lines) <= LONGEST for hunk in found)
+
+
+def test_long_text_of_another_language_has_a_hunk_for_each_paragraph(hunks):
+    rules = "main {\n" + "\n".join(f"  a {{\n    b: {n};\n  }}\n" for n in range(10)) + "}\n"
+    assert len(hunks("", rules, path="static/chat.css")) == 10
 
 
 def test_blank_line_in_a_docstring_makes_no_hunk_of_its_own(hunks):
@@ -99,7 +110,12 @@ def test_blank_line_in_a_docstring_makes_no_hunk_of_its_own(hunks):
 
 def test_decorator_belongs_to_its_function(hunks):
     found = hunks("a = 1\n", "a = 1\n\n\n@atomic\ndef save():\n    pass\n")
-    assert ["@atomic\n" in hunk.added for hunk in found] == [True]
+    assert [(hunk.name, "@atomic\n" in hunk.added) for hunk in found] == [("save", True)]
+
+
+def test_comment_belongs_to_the_function_below_it(hunks):
+    [hunk] = hunks("", "# It saves.\ndef save():\n    pass\n")
+    assert hunk.name == "save"
 
 
 def test_paragraphs_of_another_language_are_hunks(hunks):
@@ -115,20 +131,20 @@ def test_what_a_run_removes_belongs_to_its_first_hunk(hunks):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "inside"),
+    ("old", "new", "name"),
     [
         ("self.accept()", "self.close()", "Consumer.connect"),
         ("import json", "import json as json", ""),
         (
             "        self.accept()\n",
             "        self.accept()\n\n    def disconnect(self):\n        pass\n",
-            "Consumer",
+            "Consumer.disconnect",
         ),
     ],
 )
-def test_hunk_knows_the_class_or_function_around_it(hunks, old, new, inside):
+def test_hunk_knows_the_class_or_function_around_it(hunks, old, new, name):
     [hunk] = hunks(CONSUMER, CONSUMER.replace(old, new))
-    assert hunk.inside == inside
+    assert hunk.name == name
 
 
 def test_python_that_cannot_be_parsed_has_hunks_too(hunks):
@@ -141,7 +157,7 @@ def test_address_stays_when_lines_before_it_come_and_go(hunks):
     [first] = hunks(CONSUMER, changed)
     [second] = hunks(f"a = 1\n{CONSUMER}", f"a = 1\n{changed}")
     assert first.address == second.address
-    assert first.address.startswith("chat/consumers.py#")
+    assert first.address.startswith("chat/consumers.py::Consumer.connect#")
 
 
 def test_address_changes_with_a_line_of_the_hunk(hunks):
@@ -153,7 +169,9 @@ def test_address_changes_with_a_line_of_the_hunk(hunks):
 
 
 def test_equal_hunks_of_a_file_have_different_addresses(hunks):
-    first, second = hunks("a\nb\nc\n", "a\nx\nb\nx\nc\n", path="a.txt")
+    lines = [f"{n}\n" for n in range(20)]
+    changed = [*lines[:4], "x\n", *lines[4:16], "x\n", *lines[16:]]
+    first, second = hunks("".join(lines), "".join(changed), path="a.txt")
     assert second.address == f"{first.address}.2"
 
 
@@ -169,61 +187,41 @@ def test_equal_hunks_of_a_file_have_different_addresses(hunks):
 )
 def test_hunks_turned_back_give_the_file_before(changes, before, after):
     [change] = changes({"a.txt": before}, {"a.txt": after})
-    lines = split_lines(after)
-    for hunk in reversed(change.hunks):
-        assert lines[hunk.new_start : hunk.new_start + len(hunk.added)] == hunk.added
-        lines[hunk.new_start : hunk.new_start + len(hunk.added)] = hunk.removed
-    assert "".join(lines) == before
+    assert "".join(change.new) == after
+    assert "".join(turn_back(change)) == before
 
 
 def test_file_without_a_hunk_keeps_the_others(changes):
-    [change] = changes({"a.txt": "a\nb\nc\n"}, {"a.txt": "A\nb\nC\n"})
-    assert change.without(change.hunks[0]) == b"a\nb\nC\n"
+    lines = [f"{n}\n" for n in range(20)]
+    changed = ["first\n", *lines[1:-1], "last\n"]
+    [change] = changes({"a.txt": "".join(lines)}, {"a.txt": "".join(changed)})
+    assert change.without(change.hunks[0]) == "".join([*lines[:-1], "last\n"])
 
 
 def test_hunks_of_the_course_turned_back_give_the_step_before():
-    trees = [NOTHING, *map(tree_of, STEPS.values())]
+    now = snapshot()
+    trees = [NOTHING, *(find_tree(now, step) for step in STEPS.values())]
     for before, after in pairwise(trees):
         for change in compare(before, after):
-            lines = split_lines((change.new or b"").decode())
-            for hunk in reversed(change.hunks):
-                lines[hunk.new_start : hunk.new_start + len(hunk.added)] = hunk.removed
-            assert encode("".join(lines)) == (change.old or b"")
+            assert turn_back(change) == change.old
             addresses = [hunk.address for hunk in change.hunks]
             assert len(set(addresses)) == len(addresses)
 
 
-@pytest.fixture
-def folders(tmp_path):
-    """Two folders with the same file in them."""
-    both = [tmp_path / "one", tmp_path / "two"]
-    for folder in both:
-        folder.mkdir()
-        (folder / "a.txt").write_text("a\n")
-    return both
+def turn_back(change):
+    """Return the lines of a file without its hunks."""
+    lines = list(change.new)
+    for hunk in reversed(change.hunks):
+        assert lines[hunk.new_start : hunk.new_start + len(hunk.added)] == hunk.added
+        lines[hunk.new_start : hunk.new_start + len(hunk.added)] = hunk.removed
+    return lines
 
 
-def test_link_in_the_place_of_a_file_is_a_change_without_hunks(folders):
-    (folders[1] / "a.txt").unlink()
-    (folders[1] / "a.txt").symlink_to("b.txt")
-    [change] = compare(*map(tree_of, folders))
-    assert (change.kind, change.hunks) == ("changed", [])
-
-
-def test_repository_in_a_step_gets_one_line(folders):
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", folders[1] / "inner"]
-    subprocess.run(["git", "init", "--quiet", folders[1] / "inner"], check=True)
-    with pytest.raises(CourseError, match="does not have a commit"):
-        tree_of(folders[1])
-    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "a"], check=True)
-    with pytest.raises(CourseError, match="another git repository"):
-        compare(*map(tree_of, folders))
-
-
-def test_attributes_of_the_user_make_no_difference(folders, tmp_path, monkeypatch):
+def test_attributes_of_the_user_make_no_difference(tmp_path, monkeypatch):
     attributes = tmp_path / "config" / "git" / "attributes"
     attributes.parent.mkdir(parents=True)
     attributes.write_text("*.txt text\n")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    (folders[1] / "a.txt").write_bytes(b"a\r\n")
-    assert [change.new for change in compare(*map(tree_of, folders))] == [b"a\r\n"]
+    (tmp_path / "step").mkdir()
+    (tmp_path / "step/a.txt").write_bytes(b"a\r\n")
+    assert compare(NOTHING, tree_of(tmp_path / "step"))[0].new == ["a\r\n"]

@@ -16,8 +16,10 @@ import psutil
 import pytest
 from conftest import ROOT, wait_until
 
-from course.output import without_polls
-from course.processes import Processes
+from course.learn.output import without_polls
+from course.learn.processes import Processes
+from course.learn.redis import find_server
+from course.learn.serve import LAUNCH
 
 
 def processes(port):
@@ -198,7 +200,7 @@ def test_edited_static_files_count_from_the_next_reload_of_a_page_on(serve, port
     wait_until(lambda: is_no_cache(304, **{"If-Modified-Since": modified}))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_signal_ends_two_servers_and_redis(serve, port, number):
     served = serve("step", "5", f"PORT={port}")
     served.until_served()
@@ -215,6 +217,43 @@ def test_signal_to_make_alone_ends_all_of_it(serve, port):
     redis = redis_port(served)
     served.process.send_signal(signal.SIGTERM)
     wait_until(lambda: not (processes(port) or processes(port + 1) or listens(redis)))
+
+
+@pytest.mark.parametrize("victim", ["make", "course"])
+def test_nothing_is_left_when_it_is_killed(serve, port, victim):
+    served = serve("step", "5", f"PORT={port}")
+    served.until_served()
+    redis = redis_port(served)
+    pid = next(p.pid for p in psutil.process_iter(["cmdline"]) if is_course(p, served))
+    os.kill(served.process.pid if victim == "make" else pid, signal.SIGKILL)
+    wait_until(lambda: not (processes(port) or processes(port + 1) or listens(redis)))
+    wait_until(lambda: not psutil.pid_exists(pid))
+
+
+def test_two_steps_that_start_together_have_a_redis_each(serve, port):
+    both = [serve("step", "5", f"PORT={port}", "SERVERS=1")]
+    both.append(serve("step", "6", f"PORT={port + 1}", "SERVERS=1"))
+    for served in both:
+        served.until_served()
+    assert redis_port(both[0]) != redis_port(both[1])
+
+
+def test_of_two_steps_that_start_together_on_a_port_one_is_served(serve, port):
+    both = [serve("step", number, f"PORT={port}", "SERVERS=1") for number in ["1", "2"]]
+    wait_until(lambda: any(served.process.poll() is not None for served in both))
+    refused, served = sorted(both, key=lambda served: served.process.poll() is None)
+    assert refused.process.poll() == 2
+    assert f"Port {port} can't be used" in refused.output()
+    served.until_served()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_server_that_can_not_listen_ends(port, number):
+    with socket.create_server(("127.0.0.1", port)):
+        step = next(ROOT.glob(f"step0{number}_*"))
+        launch = [sys.executable, LAUNCH, "runserver", f"127.0.0.1:{port}"]
+        run = subprocess.run(launch, cwd=step, capture_output=True, text=True, timeout=60)
+    assert run.returncode != 0
 
 
 def test_two_first_starts_at_the_same_time_do_not_disturb_each_other(serve, port, tmp_path):
@@ -314,14 +353,13 @@ def test_manage_uses_no_redis_of_a_step_that_was_killed(serve, make, port):
     served = serve("step", "5", f"PORT={port}")
     served.until_served()
     pid = next(p.pid for p in psutil.process_iter(["cmdline"]) if is_course(p, served))
-    children = psutil.Process(pid).children(recursive=True)
     os.kill(pid, signal.SIGKILL)
-    served.process.wait(60)
+    wait_until(lambda: not (processes(port) or processes(port + 1)))
     result = make("manage", "5", "CMD=broadcast 1 tea")
-    for child in children:
-        child.kill()
-    assert result.returncode != 0
-    assert "step05_redis isn't running" in result.stderr
+    assert result.returncode == 2
+    assert (
+        "step05_redis isn't running, so it has no Redis. Type first: make step 5" in result.stderr
+    )
 
 
 def test_manage_gives_back_the_exit_status(make):
@@ -329,19 +367,62 @@ def test_manage_gives_back_the_exit_status(make):
     assert make("manage", "1", "CMD=no-such-command").returncode != 0
 
 
-def test_busy_port_gets_one_line_that_names_another(make, port):
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
-        other.listen()
+def test_busy_port_gets_one_line_that_names_the_holder_and_another_port(make, port):
+    with socket.create_server(("127.0.0.1", port)):
         result = make("step", "1", f"PORT={port}")
     assert result.returncode == 2
-    assert result.stderr.startswith(f"Port {port} can't be used. Type: make step 1 PORT=")
+    found = re.match(
+        rf"Port {port} can't be used: process {os.getpid()} \(.*\) listens there.* "
+        r"Type: make step 1 PORT=(\d+)\n",
+        result.stderr,
+    )
+    assert found, result.stderr
+    with socket.create_server(("127.0.0.1", int(found[1]))):
+        pass
 
 
-def test_redis_of_redis_url_is_used_and_named(serve, port):
-    served = serve("step", "5", f"PORT={port}", REDIS_URL="redis://127.0.0.1:1/0")
+@pytest.fixture
+def redis(port):
+    """The port of a Redis that asks for a password."""
+    number = port + 2
+    command = [find_server()[0], "--port", str(number), "--requirepass", "secret", "--save", ""]
+    process = subprocess.Popen([*command, "--dir", "/tmp"], stdout=subprocess.DEVNULL)
+    wait_until(lambda: listens(number))
+    yield number
+    process.kill()
+    process.wait()
+
+
+def test_redis_of_redis_url_is_used_and_its_password_is_not_shown(serve, port, redis):
+    served = serve("step", "5", f"PORT={port}", REDIS_URL=f"redis://:secret@127.0.0.1:{redis}/0")
     served.until_served()
-    assert "Redis: redis://127.0.0.1:1/0 (from REDIS_URL)" in served.output()
+    assert f"Redis: redis://***@127.0.0.1:{redis}/0 (from REDIS_URL)" in served.output()
+    assert "secret" not in served.output()
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis://:wrong@127.0.0.1:{redis}/0", "refuses the password"),
+        ("redis://:secret@127.0.0.1:1/0", "doesn't answer"),
+        ("redis://:secret@127.0.0.1:{redis}/0,redis://:wrong@127.0.0.1:1/0", "doesn't answer"),
+        ("here", "is no address of a Redis"),
+    ],
+)
+def test_redis_url_that_can_not_be_used_gets_one_line(make, port, redis, url, why):
+    result = make("step", "5", f"PORT={port}", f"REDIS_URL={url.format(redis=redis)}")
+    said = [line for line in result.stderr.splitlines() if not line.startswith("make:")]
+    assert result.returncode == 2
+    assert len(said) == 1
+    assert said[0].startswith("REDIS_URL: ")
+    assert why in said[0]
+    assert "secret" not in said[0]
+    assert "wrong" not in said[0]
+
+
+def test_redis_url_is_not_read_where_no_redis_is_needed(serve, port):
+    served = serve("step", "1", f"PORT={port}", REDIS_URL="here")
+    served.until_served()
 
 
 def without_redis_on_path(folder):

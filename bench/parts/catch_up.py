@@ -8,9 +8,10 @@ from urllib.request import urlopen
 
 from bench.figures import Table, cells, grouped, middle
 from bench.servers import TARGETS, serve
-from course.browser import find_browser
-from course.environment import ensure, say
-from course.redis import any_free_port
+from course.errors import say
+from course.learn.browser import find_browser
+from course.learn.ports import any_free_port
+from course.venv import ensure
 
 SERVER = "step 10 on Daphne"
 SERVERS = ["step 7 on Daphne", SERVER]

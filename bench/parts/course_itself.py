@@ -13,11 +13,11 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from bench.figures import Table, cells, grouped
-from course.environment import PYTHON, clean_environ
 from course.errors import CourseError
 from course.git import run_git
-from course.redis import any_free_port
+from course.learn.ports import any_free_port
 from course.steps import ROOT, STEPS
+from course.venv import PYTHON, environ
 
 PATIENCE = 600  # seconds: a cold set-up downloads packages
 TITLE = "The course itself"
@@ -80,7 +80,7 @@ def running(command, folder, log):
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env=clean_environ(),
+        env=environ(),
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,

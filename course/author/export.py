@@ -1,15 +1,12 @@
 """make export: the course as a git history, with a commit and a tag for each step."""
 
-import os
 import re
 
-from course.environment import say
-from course.errors import CourseError
-from course.git import need_repository, run_git, tree_at
-from course.steps import ROOT, STEPS
+from course.errors import CourseError, say
+from course.git import find_tree, need_repository, run_git
+from course.steps import STEPS
 
 BRANCH, TAGS = "refs/heads/course", "refs/tags/course/"
-ARCHIVES = ROOT / "build" / "export"
 EMAIL = "mychannels@localhost"
 MOMENT = "2026-01-01T00:00:00+0000"  # always the same: so the hashes are, too
 SIGNATURE = {
@@ -22,8 +19,8 @@ SIGNATURE = {
 def export():
     """Write the branch `course` and the tags `course/step01` ... from HEAD; return the exit status.
 
-    No work tree and no index is touched. With ZIP=1 in the environment each step becomes an archive
-    as well. Raises CourseError when the names are taken by something that this hasn't written.
+    No work tree and no index is touched. Raises CourseError when the names are taken by something
+    that this hasn't written.
     """
     need_repository("export")
     existing = read_existing()
@@ -31,20 +28,18 @@ def export():
         say("What isn't committed in the steps is not in it.")
     commits, parent = {}, []
     for number, folder in STEPS.items():
-        message, tree = message_of(folder), tree_at("HEAD", folder)
-        commit = run_git(
-            "commit-tree", tree, *parent, "-F", "-", stdin=message.encode(), **SIGNATURE
-        )
-        commits[f"{TAGS}step{number:02}"] = commit.decode().strip()
-        parent = ["-p", commit.decode().strip()]
+        if not (tree := find_tree("HEAD", folder)):
+            raise CourseError(f"{folder.name} isn't committed. Commit it, then type: make export")
+        message = message_of(folder).encode()
+        made = run_git("commit-tree", tree, *parent, "-F", "-", stdin=message, **SIGNATURE)
+        commits[f"{TAGS}step{number:02}"] = made.decode().strip()
+        parent = ["-p", made.decode().strip()]
     refs = commits | {BRANCH: parent[-1]}
     lines = [f"update {name} {commit}" for name, commit in refs.items()]
     lines += [f"delete {name}" for name in existing if name not in refs]
     run_git("update-ref", "-m", "make export", "--stdin", stdin="\n".join(lines).encode() + b"\n")
     for name, commit in commits.items():
         print(f"{commit[:10]}  {name.removeprefix('refs/tags/')}")
-    if os.environ.get("ZIP"):
-        write_archives(commits.values())
     print("The course is the branch course. Type: git log -p --reverse course --")
     return 0
 
@@ -71,13 +66,3 @@ def message_of(folder):
     title = readme.splitlines()[0].lstrip("# ")
     section = re.search(r"^## What is new\n+(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
     return f"{title}\n\n{section[1] if section else ''}".strip() + "\n"
-
-
-def write_archives(commits):
-    """Write an archive for each step, for people without git."""
-    ARCHIVES.mkdir(parents=True, exist_ok=True)
-    for folder, commit in zip(STEPS.values(), commits, strict=True):
-        archive = ARCHIVES / f"{folder.name}.zip"
-        target = [f"--prefix={folder.name}/", f"--output={archive}"]
-        run_git("archive", "--format=zip", *target, commit, TZ="UTC")
-        print(archive)

@@ -6,6 +6,7 @@ Before the command, the step's database is brought up to date, with the demo dat
 """
 
 import fcntl
+import logging
 import os
 import sys
 
@@ -26,10 +27,20 @@ def prepare():
         call_command("demo", verbosity=0)
 
 
+class EndProcess(logging.Handler):
+    """End this process when something critical is logged."""
+
+    def emit(self, record):
+        if record.levelno >= logging.CRITICAL:
+            os._exit(1)
+
+
 sys.path[0] = os.getcwd()
 os.environ["DJANGO_SETTINGS_MODULE"] = "mychannels.settings"
 # Without this header, browsers may use a cached script or style sheet after it was edited.
 handlers.serve = cache_control(no_cache=True)(views.serve)
+# Daphne logs that it can't listen on its port, and would wait for ever.
+logging.getLogger("daphne.server").addHandler(EndProcess())
 # The auto-reloader runs this file again, in the process that serves.
 if DJANGO_AUTORELOAD_ENV not in os.environ:
     prepare()

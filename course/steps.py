@@ -24,7 +24,7 @@ def find_steps(root):
         if other != folder:
             raise CourseError(
                 f"{other.name} and {folder.name} have the same number. "
-                f"Rename the copy. Type: mv '{folder.name}' 'copy of {folder.name}'"
+                "Rename the copy to a name that doesn't begin with step."
             )
     return steps
 

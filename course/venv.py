@@ -18,12 +18,14 @@ BUILD = ROOT / "build"
 # Variables that would change what a command does. pip may be told where packages are: it checks
 # their hashes.
 IGNORED = re.compile(
-    r"DATABASE_URL|DJANGO_SETTINGS_MODULE|PYTEST_(?!CURRENT_TEST|VERSION)\w+|PYTHON(?!UNBUFFERED)\w+"
+    r"M(AKE)?FLAGS|MAKELEVEL|DATABASE_URL|DJANGO_SETTINGS_MODULE"
+    r"|PYTEST_(?!CURRENT_TEST|VERSION)\w+|PYTHON(?!UNBUFFERED)\w+"
     r"|PIP_(?!(CLIENT_)?CERT|(EXTRA_)?INDEX_URL|FIND_LINKS|TRUSTED_HOST|PROXY|CONFIG_FILE|CACHE_DIR"
     r"|DEFAULT_TIMEOUT|RETRIES|DISABLE_PIP_VERSION_CHECK)\w+"
     r"|GIT_(?!PAGER|EDITOR|ASKPASS|TERMINAL_PROMPT|SSH|SSL|AUTHOR|COMMITTER)\w+"
 )
-UNNAMED = {"PYTHONDONTWRITEBYTECODE"}  # it only makes a command slower
+# The first only makes a command slower; the others are make's own.
+UNNAMED = {"PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
 HAS_PACKAGES = (
     "import os, sys, sysconfig; sys.exit(not os.path.isdir(sysconfig.get_path('purelib')))"
 )

@@ -109,6 +109,13 @@ def test_variables_that_would_change_a_command_are_left_out_and_named(
     assert (name in capsys.readouterr().err) == (not kept)
 
 
+def test_make_below_make_gets_none_of_its_options(monkeypatch, capsys):
+    monkeypatch.setenv("MAKEFLAGS", " -- ONLY=course")
+    assert "MAKEFLAGS" not in venv.environ()
+    venv.say_ignored()
+    assert capsys.readouterr().err == ""
+
+
 def test_no_proxy_is_used_for_this_machine(monkeypatch):
     monkeypatch.setenv("no_proxy", "example.org")
     assert venv.environ()["no_proxy"] == "example.org,localhost,.localhost,127.0.0.1"

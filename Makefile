@@ -11,6 +11,7 @@ GIVEN := $(foreach name,$(filter-out PYTHON MAKE%,$(.VARIABLES)),$(if $(filter c
 GOAL := $(firstword $(MAKECMDGOALS) help)
 OTHERS := $(sort $(filter-out $(GOAL) $(COMMANDS),$(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))))
 
+.DEFAULT_GOAL := help
 .PHONY: $(COMMANDS) $(GOAL) $(OTHERS)
 
 $(sort $(COMMANDS) $(GOAL)):

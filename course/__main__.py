@@ -64,9 +64,12 @@ def main(words):
 def read(words):
     """Return the command, the folders of its steps, and its options by name."""
     from course.errors import CourseError
+
+    if words in ([], ["help"]):
+        return "help", [], {}
     from course.steps import find_step
 
-    command, number = re.fullmatch(r"(.*?)(\d*)", words[0] if words else "help").groups()
+    command, number = re.fullmatch(r"(.*?)(\d*)", words[0]).groups()
     if command not in COMMANDS:
         meant = difflib.get_close_matches(command, COMMANDS, 1) or (number and ["step", number])
         raise CourseError(f"There is no command {words[0]!r}. Type: {' '.join(['make', *meant])}")
@@ -132,11 +135,11 @@ def as_arguments(word, names):
 
 def run(command, steps, options):
     """Run the command in the environment of the course; return its exit status."""
+    if command == "help":
+        return show_help()
     from course import venv
     from course.steps import number_of
 
-    if command == "help":
-        return show_help()
     if not (os.path.exists(venv.VENV) and os.path.samefile(sys.prefix, venv.VENV)):
         venv.say_ignored()
         venv.check_writable()

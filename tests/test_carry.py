@@ -264,7 +264,7 @@ def test_file_that_a_later_step_does_not_have_is_left_alone(quick):
     quick.replace("step02_count/static/page one.css", "black", "blue")
     output = quick.run("carry", "2")
     assert "step03_part/static/page one.css: left alone" in output
-    assert "The later steps already have all of it." in output
+    assert "The later steps stay as they are." in output
 
 
 def test_fix_that_a_step_has_already_still_reaches_the_next(quick):
@@ -289,6 +289,28 @@ def test_revised_fix_can_be_carried_again(quick):
     quick.replace(f"step01_greet/{MODELS}", "A corner.", "A room.")
     quick.run("carry", "1")
     assert all("A room." in quick.read(f"{step}/{MODELS}") for step in STEPS)
+
+
+def test_carry_that_was_thrown_away_with_git_is_forgotten(quick):
+    quick.replace(f"step02_count/{MODELS}", "Hello", "Good day")
+    quick.commit()
+    quick.replace(f"step01_greet/{MODELS}", "Hello", "Hi")
+    quick.run("carry", "1", status=1)
+    quick.git("reset", "--quiet", "--hard")
+    assert "The later steps stay as they are." in quick.run("carry-continue")
+    quick.replace("step01_greet/static/größe.txt", "eins", "null")
+    quick.run("carry", "1")
+    assert quick.git("diff", "HEAD", "--name-only", "-z").split("\0")[:-1] == [
+        f"{step}/static/größe.txt" for step in STEPS
+    ]
+
+
+def test_second_carry_of_the_same_says_so(quick):
+    quick.replace(f"step01_greet/{MODELS}", "A room.", "A place.")
+    assert f"step02_count/{MODELS}: merged\n" in quick.run("carry", "1")
+    assert quick.run("carry", "1").startswith("All of step01_greet is carried already.")
+    quick.commit()
+    assert f"step02_count/{MODELS}: already there\n" in quick.run("carry", "1")
 
 
 def test_carry_of_a_revised_fix_can_be_aborted(quick):
@@ -423,7 +445,7 @@ def test_abort_keeps_what_was_written_meanwhile_in_the_stash(conflict):
     conflict.write(f"step02_count/{MODELS}", "mine\n")
     conflict.write("step02_count/mine.txt", "mine, too\n")
     output = conflict.run("carry-abort")
-    assert "git stash show -p" in output
+    assert "git checkout 'stash@{0}' -- step02_count step03_part\n" in output
     assert state_of(conflict) == conflict.before
     assert conflict.git("show", f"stash@{{0}}:step02_count/{MODELS}") == "mine\n"
     assert conflict.git("show", "stash@{0}:step02_count/mine.txt") == "mine, too\n"

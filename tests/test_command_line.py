@@ -96,6 +96,7 @@ def test_file_that_is_named_like_a_step_is_none_and_a_copy_gets_one_line(made_up
     made_up.write("step02_count copy/manage.py", "")
     output = made_up.run("diff", "2", status=2)
     assert output.startswith("step02_count and step02_count copy have the same number.")
+    assert "make step N" in made_up.run()
     assert output.count("\n") == 1
 
 

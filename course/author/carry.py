@@ -6,7 +6,7 @@ import re
 import sys
 
 from course.author.export import SIGNATURE
-from course.errors import CourseError
+from course.errors import CourseError, name_some
 from course.git import OPTIONS, find_tree, need_repository, repository, run_git, snapshot, start_git
 from course.learn.test import run_tests
 from course.steps import ROOT, STEPS, number_of
@@ -30,8 +30,12 @@ def carry(step, since=None):
     if not later:
         raise CourseError(f"No step comes after {step.name}. Type: make carry {min(STEPS)}")
     now = snapshot()
-    if last.get("step") == step.name and not differing(later, last["after"], now) and not since:
-        old, new = last["new"], find_tree(now, step)  # the change was revised: carry what is new
+    carried = last.get("step") == step.name and not differing(later, last["after"], now)
+    if carried and differing(later, "HEAD", now) and not since:
+        old, new = last["new"], find_tree(now, step)  # it isn't committed: carry what is new in it
+        if old == new:
+            print(f"All of {step.name} is carried already. To test it, type: make test")
+            return 0
     else:
         check_committed(later, now)
         old, new = find_change(step, since, now)
@@ -94,7 +98,8 @@ def carry_waiting():
         if conflicts:
             write_state(state | {"stopped": name, "conflicts": conflicts, "left": snapshot()})
             print("Fix that, then type: make carry-continue")
-            print("To make all steps what they were, type: make carry-abort")
+            print("To make the later steps what they were, type: make carry-abort")
+            print(f"Between the markers, ours is {name}, theirs the change of {state['step']}.")
             return 1
         state["waiting"] = state["waiting"][1:]
         write_state(state)
@@ -102,7 +107,7 @@ def carry_waiting():
     write_state({"step": state["step"], "new": state["new"], "after": after})
     changed = differing(steps_after(state["step"]), state["before"], after)
     if not changed:
-        print("The later steps already have all of it.")
+        print("The later steps stay as they are.")
         return 0
     print(f"{state['step']} is carried into {', '.join(changed)}. See: git diff --cached")
     sys.stdout.flush()
@@ -121,10 +126,11 @@ def apply_change(name, old, new, left_out):
             continue
         options = ["-r", "-p", "--binary", "--full-index", "-M", "-l0"]
         patch = run_git("diff-tree", *options, old, new, "--", *{old_path, path})
+        before = look(ROOT / place)
         apply = ["apply", "--3way", "--whitespace=nowarn", f"--directory={name}"]
         run = start_git(*OPTIONS, *apply, input=patch, capture_output=True)
         if not run.returncode:
-            print(f"{place}: merged")
+            print(f"{place}: {'already there' if look(ROOT / place) == before else 'merged'}")
             continue
         conflicts.append(path)
         if lines := find_markers(name, [path]):
@@ -133,6 +139,11 @@ def apply_change(name, old, new, left_out):
             said = run.stderr.decode(errors="replace").strip().splitlines()
             print(f"CONFLICT in {place}, which is for you to decide. git says: {said[-1]}")
     return conflicts
+
+
+def look(path):
+    """Return what is in a file, and its mode."""
+    return path.is_file() and (path.read_bytes(), path.stat().st_mode)
 
 
 def read_changes(old, new):
@@ -156,7 +167,8 @@ def put_back(state, names):
         parents = ["-p", "HEAD", "-p", index.decode().strip()]
         kept = run_git("commit-tree", now, *parents, "-m", "files", **SIGNATURE).decode().strip()
         run_git("stash", "store", "-m", f"the files of {', '.join(names)}", kept)
-        print("What was in these steps is in git's stash. See: git stash show -p")
+        print("What was in these steps is in git's stash. To have it back, type:")
+        print(f"git checkout 'stash@{{0}}' -- {' '.join(names)}")
     run_git("restore", f"--source={state['before']}", "--staged", "--worktree", "--", *names)
 
 
@@ -191,7 +203,7 @@ def check_committed(names, now):
     changed = run_git("diff-tree", "-r", "--name-only", "HEAD", now, "--", *names)
     if files := changed.decode(errors="replace").splitlines():
         raise CourseError(
-            f"Later steps have work that isn't committed: {', '.join(files)}. "
+            f"Later steps have work that isn't committed: {name_some(files)}. "
             "Commit it or take it back, then type the same again."
         )
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
-from course.errors import CourseError, say
+from course.errors import CourseError, name_some, say
 from course.git import NOTHING, find_tree, location, repository, run_git, snapshot, start_git
 from course.hunks import CONTEXT, compare
 from course.steps import ROOT, STEPS, number_of
@@ -15,7 +15,6 @@ from course.venv import BUILD
 
 PAGE = Path(__file__).with_name("diff.html")
 TAB = 4
-MOST = 5  # files to name
 
 
 def show_diff(steps, file=None, tests=False, words=False, html=False):
@@ -49,8 +48,7 @@ def show_diff(steps, file=None, tests=False, words=False, html=False):
     if any(not path.endswith(".md") for path in left_out):
         say(f"The tests, too: {command} TESTS=1")
     if changed := find_uncommitted(filter(None, (before, after)), now):
-        more = f" and {len(changed) - MOST} more" if len(changed) > MOST else ""
-        say(f"Not committed yet: {', '.join(changed[:MOST])}{more}")
+        say(f"Not committed yet: {name_some(changed)}")
     return 0
 
 

@@ -23,7 +23,11 @@ def manage(step, cmd, redis_url):
     except ValueError:  # a quote is missing
         words = []
     if not words:
-        raise CourseError(f"CMD has no command for manage.py. Type: make manage {number} CMD=check")
+        raise CourseError(
+            f"CMD has no command, or an open quote. Type: make manage {number} CMD=check"
+        )
+    if words[0] == "broadcast" and not (step / "db.sqlite3").exists():
+        raise CourseError(f"{step.name} has no database yet. Type first: make step {number}")
     variables = {}
     if needs_redis(step):
         variables["REDIS_URL"] = url = redis_url or find_redis(step)

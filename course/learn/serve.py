@@ -148,7 +148,6 @@ def greeting(step, addresses, ports, redis):
     number = number_of(step.name)
     tea = f"make manage {number} CMD='broadcast 1 \"tea is ready\"'"
     warning = "Everyone on this network can sign in: the demo password is no secret."
-    has_broadcast = any(step.glob("*/management/commands/broadcast.py"))
     lines = [
         "",
         f"{step.name} is served:",
@@ -157,7 +156,7 @@ def greeting(step, addresses, ports, redis):
         "Sign in as alice, bob, carol or teacher; the password is channels.",
         "For two people at once, open bob's page in a private window or a second browser"
         + (", at the second address." if len(ports) > 1 else "."),
-        *([f"To post from a second terminal, type: {tea}"] if has_broadcast else []),
+        *([f"To post from a second terminal, type: {tea}"] if redis else []),
         *([warning] if addresses != [LOCALHOST] else []),
         "Press Ctrl-C to stop.",
         "",

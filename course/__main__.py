@@ -89,29 +89,38 @@ def read(words):
         valid = [text for text in numbers if is_step(text)]
         example += " " + (valid or [EXAMPLES.get(command, "1")])[0]
     if unknown:
-        name, _, value = unknown[0].lstrip("-").upper().partition("=")
+        name, _, value = unknown[0].lstrip("-").partition("=")
+        name = name.upper().replace("-", "_")
         for meant in difflib.get_close_matches(name, names.upper().split(), 1):
-            example += f" {meant}={value.lower()}"
+            example += f" {meant}={value}"
         raise CourseError(f"make {command} has no {name}. Type: {example}")
     least, most = COUNTS[usage]
     if not least <= len(numbers) <= most:
         wanted = (usage or "no numbers") + (f", not {' '.join(numbers)}" if numbers else "")
         raise CourseError(f"make {command} takes {wanted}. Type: {example}")
-    for name in options:
-        if options[name] is None and name in FROM_ENVIRONMENT:
-            options[name] = os.environ.get(name.upper())
-        if name in FLAGS:
-            options[name] = (options[name] or "0") != "0"
-        elif name in HIGHEST:
-            text = options[name] or str(DEFAULTS.get(name, ""))
-            if text and not (text.isascii() and text.isdigit() and 1 <= int(text) <= HIGHEST[name]):
-                wrong = f"{name.upper()} is {text!r}, not a number from 1 to {HIGHEST[name]}"
-                raise CourseError(f"{wrong}. Type: {example}")
-            options[name] = int(text) if text else None
+    for name, text in options.items():
+        if text is None and name in FROM_ENVIRONMENT:
+            text = os.environ.get(name.upper())
+        options[name] = convert(name, text, example)
     try:
         return command, [find_step(text) for text in numbers], options
     except CourseError as error:
         raise CourseError(f"{error}. Type: {example}") from None
+
+
+def convert(name, text, example):
+    """Return the value of an option that was given as text or not at all."""
+    from course.errors import CourseError
+
+    if name in FLAGS:
+        return (text or "0") != "0"
+    if name not in HIGHEST:
+        return text
+    text = text or str(DEFAULTS.get(name, ""))
+    if text and not (text.isascii() and text.isdigit() and 1 <= int(text) <= HIGHEST[name]):
+        wrong = f"{name.upper()} is {text!r}, not a number from 1 to {HIGHEST[name]}"
+        raise CourseError(f"{wrong}. Type: {example}")
+    return int(text) if text else None
 
 
 def is_step(text):

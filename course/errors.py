@@ -2,7 +2,7 @@
 
 import sys
 
-SOME = 5
+SOME = 5  # names in a sentence
 
 
 class CourseError(Exception):

@@ -44,6 +44,7 @@ def test_make_alone_lists_the_commands_that_it_can_complete(make):
         (["diff", "11"], "make diff 2"),
         (["diff", "1", "2", "3"], "make diff 1"),
         (["diff", "2", "TEST=1"], "make diff 2 TESTS=1"),
+        (["diff", "2", "FILES=README.md"], "make diff 2 FILE=README.md"),
         (["faults"], "make faults 6"),
         (["faults", "7", "MINUTE=1"], "make faults 7 MINUTES=1"),
         (["carry"], "make carry 1"),

@@ -362,6 +362,13 @@ def test_manage_uses_no_redis_of_a_step_that_was_killed(serve, make, port):
     )
 
 
+def test_broadcast_without_a_database_gets_one_line(make, tmp_path):
+    copy = copy_of_the_course(tmp_path / "copy")
+    result = make("manage", "5", "CMD=broadcast 1 tea", cwd=copy)
+    assert result.returncode == 2
+    assert result.stderr.startswith("step05_redis has no database yet. Type first: make step 5\n")
+
+
 def test_manage_gives_back_the_exit_status(make):
     assert make("manage", "1", "CMD=check --fail-level WARNING").returncode == 0
     assert make("manage", "1", "CMD=no-such-command").returncode != 0

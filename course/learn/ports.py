@@ -1,4 +1,4 @@
-"""Ports of this machine: which are free, and who has the others."""
+"""Ports of this machine: whether they are free, and which process listens on them."""
 
 import os
 import socket

@@ -1,5 +1,5 @@
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -60,7 +60,10 @@ def alice(cookie, server, general):
 def taken_away(database):
     """Put a folder in the place of the database: SQLite can't open it."""
     aside = database.rename(database.with_suffix(".aside"))
-    database.mkdir()
+    while not database.is_dir():
+        database.unlink(missing_ok=True)  # the server may have made a new one in between
+        with suppress(FileExistsError):
+            database.mkdir()
     try:
         yield
     finally:

@@ -15,6 +15,8 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 import psutil
 import pytest
 from conftest import ROOT, wait_until
+from websockets.exceptions import InvalidHandshake
+from websockets.sync.client import connect
 
 from course.learn.output import without_polls
 from course.learn.processes import Processes
@@ -254,6 +256,19 @@ def test_server_that_can_not_listen_ends(port, number):
         launch = [sys.executable, LAUNCH, "runserver", f"127.0.0.1:{port}"]
         run = subprocess.run(launch, cwd=step, capture_output=True, text=True, timeout=60)
     assert run.returncode != 0
+    assert "Traceback" not in run.stderr
+
+
+def test_exception_in_a_consumer_is_printed(serve, port, tmp_path):
+    copy = copy_of_the_course(tmp_path / "copy")
+    routing = copy / "step05_redis" / "chat" / "routing.py"
+    routing.write_text(routing.read_text().replace(".as_asgi()", ""))
+    served = serve("step", "5", f"PORT={port}", cwd=copy)
+    served.until_served()
+    address = f"127.0.0.1:{port}"
+    with pytest.raises(InvalidHandshake):
+        connect(f"ws://{address}/ws/chat/room/1", origin=f"http://{address}", proxy=None)
+    wait_until(lambda: "TypeError: object ChatConsumer can't be used" in served.output())
 
 
 def test_two_first_starts_at_the_same_time_do_not_disturb_each_other(serve, port, tmp_path):

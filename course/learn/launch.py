@@ -27,12 +27,12 @@ def prepare():
         call_command("demo", verbosity=0)
 
 
-class EndProcess(logging.Handler):
-    """End this process when something critical is logged."""
-
-    def emit(self, record):
-        if record.levelno >= logging.CRITICAL:
-            os._exit(1)
+def end_process(record):
+    """End this process when something critical is logged; leave all else to the logger."""
+    if record.levelno >= logging.CRITICAL:
+        logging.lastResort.handle(record)
+        os._exit(1)
+    return True
 
 
 sys.path[0] = os.getcwd()
@@ -40,7 +40,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "mychannels.settings"
 # Without this header, browsers may use a cached script or style sheet after it was edited.
 handlers.serve = cache_control(no_cache=True)(views.serve)
 # Daphne logs that it can't listen on its port, and would wait for ever.
-logging.getLogger("daphne.server").addHandler(EndProcess())
+# A filter: with a handler of ours, Python would no longer print what the others log there.
+logging.getLogger("daphne.server").addFilter(end_process)
 # The auto-reloader runs this file again, in the process that serves.
 if DJANGO_AUTORELOAD_ENV not in os.environ:
     prepare()

@@ -24,6 +24,12 @@ COMMANDS = {
              "what changes from step N-1 to N, or A to B (FILE=chat TESTS=1 WORDS=1 HTML=1)"),
     "faults": ("N", "", "minutes",
                "kill servers and Redis under step N (6+), count what gets lost (MINUTES=5)"),
+    "docs": ("", "course.learn.docs:build_docs", "",
+             "the guide as HTML pages, with all that it shows run on the steps"),
+    "docs-live": ("[N M]", "course.learn.docs:live", "",
+                  "the same, or some chapters, served, and built again when one is saved"),
+    "notebooks": ("", "course.learn.docs:make_notebooks", "run",
+                  "each chapter as a notebook (RUN=1 runs each once)"),
     "carry": ("N", "course.author.carry:carry", "since",
               "merge what changed in step N into every later step, and test (SINCE=HEAD~2)"),
     "carry-continue": ("", "course.author.carry:carry_continue", "", "go on after a conflict"),
@@ -38,7 +44,7 @@ COMMANDS = {
 }  # fmt: skip
 COUNTS = {"": (0, 0), "N": (1, 1), "N | A B": (1, 2), "[N M]": (0, 99)}  # the least, the most
 EXAMPLES = {"diff": "2", "faults": "6"}
-FLAGS = {"tests", "words", "html", "full"}
+FLAGS = {"tests", "words", "html", "full", "run"}
 HIGHEST = {"port": 65535, "servers": 16}
 DEFAULTS = {"port": 8000}
 FROM_ENVIRONMENT = {"port", "redis_url", "django_allowed_hosts"}

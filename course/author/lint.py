@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from course.author import proofs
 from course.author.accidents import find_accidents
+from course.author.checkpoints import check_checkpoints
 from course.errors import CourseError, say
 from course.git import NOTHING, find_tree, snapshot
 from course.hunks import compare
@@ -26,7 +27,8 @@ CHECKS = {  # what can be excused in LESSONS, and what there is to say without a
 def lint(full=False):
     """Run every check, also after one that fails; return the exit status.
 
-    With `full` it first finds out, by running tests, what proofs.json doesn't know yet. Raises
+    With `full` it first finds out, by running tests, what proofs.json doesn't know yet, and tries
+    the checkpoints of the chapters. Raises
     CourseError when the tests of a step fail, or when LESSONS can't be read.
     """
     ensure("course", "lint")
@@ -35,6 +37,8 @@ def lint(full=False):
         passed.append(run("manage.py", "check", "--fail-level", "WARNING", folder=step))
     print(f"{ROOT.name}: versions, differences, proofs", flush=True)
     complaints = [*find_unlocked(), *check_steps(full)]
+    if full:
+        complaints += check_checkpoints()
     for line in complaints:
         say(line)
     if (ROOT / "bench").exists():

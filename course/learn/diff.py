@@ -3,10 +3,12 @@
 import difflib
 import os
 import sys
+import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
+from course.chapters import read_blocks
 from course.errors import CourseError, name_some, say
 from course.git import NOTHING, find_tree, location, repository, run_git, snapshot, start_git
 from course.hunks import CONTEXT, compare
@@ -20,15 +22,17 @@ TAB = 4
 def show_diff(steps, file=None, tests=False, words=False, html=False):
     """Show what differs between two steps, or between one and the step before it; return 0.
 
-    `file` is a path, a folder or a glob of what to show. Raises CourseError if it matches none of
-    the files that differ.
+    The files come in the order in which the chapter of the later step shows them. `file` is a path,
+    a folder or a glob of what to show. Raises CourseError if it matches none of the files that
+    differ.
     """
     before, after = steps if len(steps) == 2 else [STEPS.get(number_of(steps[0].name) - 1), *steps]
     names = [step.name if step else "nothing" for step in (before, after)]
     command = "make diff " + " ".join(str(number_of(step.name)) for step in steps)
     now = snapshot()
     trees = [find_tree(now, step) if step else NOTHING for step in (before, after)]
-    changes = compare(*trees)
+    order = order_of(number_of(after.name))
+    changes = sorted(compare(*trees), key=lambda change: order.get(change.path, len(order)))
     if not changes:
         print(f"Nothing differs between {names[0]} and {names[1]}.")
         return 0
@@ -40,7 +44,7 @@ def show_diff(steps, file=None, tests=False, words=False, html=False):
         print(page)
     elif shown:
         paths = {path for change in shown for path in (change.old_path, change.path)}
-        show_by_git([*trees, "--", *(f":(literal){path}" for path in sorted(paths))], words)
+        show_by_git([*trees, "--", *(f":(literal){path}" for path in sorted(paths))], words, order)
     left_out = [] if file else [change.path for change in changes if change not in shown]
     say(f"From {names[0]} to {names[1]}, files shown: {len(shown)} of {len(changes)}")
     if any(path.endswith(".md") for path in left_out):
@@ -50,6 +54,12 @@ def show_diff(steps, file=None, tests=False, words=False, html=False):
     if changed := find_uncommitted(filter(None, (before, after)), now):
         say(f"Not committed yet: {name_some(changed)}")
     return 0
+
+
+def order_of(number):
+    """Return the position of each file in the chapter of a step, by path."""
+    shown = [block.arguments[0] for block in read_blocks(number) if block.kind == "stepdiff"]
+    return {path: position for position, path in enumerate(dict.fromkeys(shown))}
 
 
 def choose(changes, file, tests, command):
@@ -75,15 +85,18 @@ def matches(path, wanted):
     return path.is_relative_to(wanted) or any(globs)
 
 
-def show_by_git(arguments, words):
+def show_by_git(arguments, words, order):
     """Let git show differences: in a terminal as the user has set it up, with its pager."""
-    options = ["-M", "--stat", "--patch", *(["--word-diff"] if words else [])]
-    if sys.stdout.isatty():
-        start_git("diff", *options, *arguments, variables=location())
-    else:  # a patch that `git apply` takes
-        patch = run_git("diff-tree", "-r", "--binary", *options, *arguments, **location())
-        sys.stdout.buffer.write(patch)
-        sys.stdout.flush()
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write("\n".join(order))
+        file.flush()
+        options = ["-M", "--stat", "--patch", *(["--word-diff"] if words else []), f"-O{file.name}"]
+        if sys.stdout.isatty():
+            start_git("diff", *options, *arguments, variables=location())
+        else:  # a patch that `git apply` takes
+            patch = run_git("diff-tree", "-r", "--binary", *options, *arguments, **location())
+            sys.stdout.buffer.write(patch)
+            sys.stdout.flush()
 
 
 def find_uncommitted(steps, now):

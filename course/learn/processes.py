@@ -24,20 +24,20 @@ kill -s {signal} -- $groups; sleep {grace}; kill -s KILL -- $groups
 class Processes:
     """A context manager that ends, on leaving, all that was started through it.
 
-    Inside it SIGINT, SIGTERM, SIGHUP and SIGQUIT raise nothing: they make `stopped` true, as the
-    end of the parent process does. Children get the signal `first`, and SIGKILL when they haven't
-    ended `grace` seconds later.
+    Inside it the `caught` signals raise nothing: they make `stopped` true, as the end of the parent
+    process does. Children get the signal `first`, and SIGKILL when they haven't ended `grace`
+    seconds later.
     """
 
-    def __init__(self, first=signal.SIGTERM, grace=GRACE):
-        self.first, self.grace = first, grace
+    def __init__(self, first=signal.SIGTERM, grace=GRACE, caught=SIGNALS):
+        self.first, self.grace, self.caught = first, grace, caught
         self.running = {}  # name -> process
         self.copiers = {}  # name -> thread that copies what the process prints
         self.signalled = False
         self.parent = os.getppid()
 
     def __enter__(self):
-        self.handlers = {number: signal.signal(number, self.stop) for number in SIGNALS}
+        self.handlers = {number: signal.signal(number, self.stop) for number in self.caught}
         script = GUARD.format(signal=self.first.name.removeprefix("SIG"), grace=self.grace)
         self.guard = subprocess.Popen(
             ["sh", "-c", script],

@@ -93,23 +93,7 @@ def match(number, changes, waivers):
     if not chapter_file(number).exists():
         chapter.complaints.append(f"{chapter.name} is missing. Write it.")
         return chapter
-    shown = {}
-    for block in chapter.blocks:
-        if block.kind != "stepdiff":
-            continue
-        path, *text = block.arguments
-        block.hunks = find_hunks(changes, path, " ".join(text))
-        where = f"{chapter.name}, line {block.line}: {{stepdiff}} {' '.join(block.arguments)}"
-        if not block.hunks:
-            chapter.complaints.append(f"{where}: no hunk is there. {advice(changes, path)}")
-        for hunk in block.hunks:
-            other = shown.setdefault(hunk.address, block)
-            if other is not block:
-                chapter.complaints.append(
-                    f"{where}: line {other.line} shows {hunk.address} already. Show it once."
-                )
-        if number > 1 and not block.hint and block.hunks and not is_of_tests(path):
-            chapter.complaints.append(f"{where}: no hint. Write a line `:hint: ...` below it.")
+    shown = find_shown(chapter)
     chapter.complaints += [
         f"{chapter.name}: {change.path} is {change.old_path} under another name, "
         "which no hunk can show. Give it its old name back."
@@ -117,22 +101,50 @@ def match(number, changes, waivers):
         if change.kind == "renamed" and not change.hunks
     ]
     left = [h for change in changes for h in change.hunks if h.address not in shown]
-    for waiver in waivers:
-        for pattern in waiver["names"]:
-            found = [h for h in left if fnmatch(h.path, pattern) or h.address == pattern]
-            chapter.waived += found
-            left = [h for h in left if h not in found]
-            if not found:
-                chapter.complaints.append(
-                    f"{chapter.name}: {pattern} needs no waiver. "
-                    f"Remove it from {WAIVERS.relative_to(ROOT)}."
-                )
-    chapter.complaints += [
-        f"{chapter.name}: {hunk.address} is not shown. Show it with {{stepdiff}} {hunk.path}"
-        + (f" {hunk.name}." if hunk.name else " and some of its text.")
-        for hunk in left
-    ]
+    for hunk in waive(chapter, left, waivers):
+        name = f" {hunk.name}." if hunk.name else " and some of its text."
+        chapter.complaints.append(
+            f"{chapter.name}: {hunk.address} is not shown. "
+            f"Show it with {{stepdiff}} {hunk.path}{name}"
+        )
     return chapter
+
+
+def find_shown(chapter):
+    """Fill the blocks of a chapter with their hunks, and complain; return the blocks by address."""
+    shown = {}
+    for block in chapter.blocks:
+        if block.kind != "stepdiff":
+            continue
+        path, *text = block.arguments
+        block.hunks = find_hunks(chapter.changes, path, " ".join(text))
+        where = f"{chapter.name}, line {block.line}: {{stepdiff}} {' '.join(block.arguments)}"
+        if not block.hunks:
+            todo = advice(chapter.changes, path)
+            chapter.complaints.append(f"{where}: no hunk is there. {todo}")
+        for hunk in block.hunks:
+            other = shown.setdefault(hunk.address, block)
+            if other is not block:
+                chapter.complaints.append(
+                    f"{where}: line {other.line} shows {hunk.address} already. Show it once."
+                )
+        if chapter.number > 1 and not block.hint and block.hunks and not is_of_tests(path):
+            chapter.complaints.append(f"{where}: no hint. Write a line `:hint: ...` below it.")
+    return shown
+
+
+def waive(chapter, left, waivers):
+    """Move the hunks that waivers name from `left` to the chapter; return the others."""
+    for pattern in [name for waiver in waivers for name in waiver["names"]]:
+        found = [h for h in left if fnmatch(h.path, pattern) or h.address == pattern]
+        chapter.waived += found
+        left = [h for h in left if h not in found]
+        if not found:
+            chapter.complaints.append(
+                f"{chapter.name}: {pattern} needs no waiver. "
+                f"Remove it from {WAIVERS.relative_to(ROOT)}."
+            )
+    return left
 
 
 def read_blocks(number):

@@ -46,6 +46,17 @@ class StepDirective(SphinxDirective):
     def chapter(self):
         return chapters()[self.number]
 
+    @property
+    def block(self):
+        """The Block of the chapter that this directive is."""
+        lines = [self.lineno, self.lineno - 1, self.lineno + 1]  # docutils counts otherwise
+        return next(b for b in self.chapter.blocks if b.line in lines)
+
+    def shown_before(self, block):
+        """Return the hunks that the chapter shows above that block."""
+        blocks = self.chapter.blocks
+        return [hunk for other in blocks[: blocks.index(block)] for hunk in other.hunks]
+
     def depend_on(self, paths):
         """Let Sphinx read the page again when one of these files of the step changes."""
         for number in (self.number - 1, self.number):
@@ -72,17 +83,11 @@ class StepDiff(StepDirective):
             self.env.note_dependency(str(ROOT / "deploy" / path))
             return [as_node(changes, hunks, set(), given=True)]
         self.depend_on([path])
-        block = next(b for b in self.chapter.blocks if b.line == self.line_of_block())
+        block = self.block
         if not block.hunks:  # load_chapters() complains
             return []
-        before = self.chapter.blocks[: self.chapter.blocks.index(block)]
-        known = {hunk.address for block in before for hunk in block.hunks}
-        known |= {hunk.address for hunk in self.chapter.waived}
+        known = {hunk.address for hunk in [*self.shown_before(block), *self.chapter.waived]}
         return [as_node(self.chapter.changes, block.hunks, known, given=self.number == 1)]
-
-    def line_of_block(self):
-        lines = {block.line for block in self.chapter.blocks}
-        return next(n for n in (self.lineno, self.lineno - 1, self.lineno + 1) if n in lines)
 
 
 def as_node(changes, hunks, known, given):
@@ -196,11 +201,7 @@ class Checkpoint(StepDirective):
     """Say what a reader should see now. The arguments name tests that pass by then."""
 
     def run(self):
-        block = next(
-            b for b in self.chapter.blocks if b.kind == "checkpoint" and b.line >= self.lineno - 1
-        )
-        before = self.chapter.blocks[: self.chapter.blocks.index(block)]
-        shown = sum(len(b.hunks) for b in before)
+        shown = len(self.shown_before(self.block))
         so_far = f"*{shown} of {len(self.chapter.hunks)} changes are typed.*"
         text = "\n".join(self.content)
         head = "::::{admonition} What you should see now\n:class: tip\n\n"

@@ -45,6 +45,7 @@ SILENCE = 1  # seconds without a frame that count as none
 PORTS = range(15_000, 32_000)  # no system uses them for outgoing connections
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 RECORDED = Path(__file__).with_name("recorded.json")
+IMAGES = Path(__file__).with_name("images")
 SIGN_IN = """
 import json
 from django.contrib.auth.models import User
@@ -555,11 +556,12 @@ def has_browser():
     return bool(find_browser())
 
 
-async def pictures(server, act, captions, **options):
+async def pictures(server, act, captions, keep=False, **options):
     """Show pictures of room pages, after `act` has used them; a note where there is no browser.
 
     `captions` has a text for each user, alice or bob; `act` gets the pages in the same order. With
-    several servers, each user has one of their own.
+    several servers, each user has one of their own. With `keep`, RECORD=1 in the environment writes
+    them into docs/images, for the README.
     """
     if not has_browser():
         display(Markdown("*No picture: this guide was built without a browser.*"))
@@ -574,9 +576,12 @@ async def pictures(server, act, captions, **options):
             await page.connected()
         await act(*pages)
         figures = []
-        for page, caption in zip(pages, captions.values(), strict=True):
+        for page, (user, caption) in zip(pages, captions.items(), strict=True):
             await page.page.evaluate("document.activeElement?.blur()")
-            data = base64.b64encode(await page.page.screenshot()).decode()
+            picture = await page.page.screenshot()
+            if keep and os.environ.get("RECORD") == "1":
+                IMAGES.joinpath(f"{user}.png").write_bytes(picture)
+            data = base64.b64encode(picture).decode()
             text = html.escape(caption)
             picture = f'<img src="data:image/png;base64,{data}" alt="{text}">'
             figures.append(f"<figure>{picture}<figcaption>{text}</figcaption></figure>")

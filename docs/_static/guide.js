@@ -32,6 +32,14 @@ function addTitle() {
   }
 }
 
+// On paper nothing can be unfolded.
+function unfold() {
+  for (const folded of document.querySelectorAll("details:not([open])")) {
+    folded.open = true;
+    addEventListener("afterprint", () => (folded.open = false), { once: true });
+  }
+}
+
 addEventListener("DOMContentLoaded", () => {
   addTitle();
   name(".caption[role=heading]", "aria-level", "2");
@@ -41,3 +49,4 @@ addEventListener("DOMContentLoaded", () => {
 });
 addEventListener("load", makeReachable);
 addEventListener("resize", makeReachable);
+addEventListener("beforeprint", unfold);

@@ -125,3 +125,20 @@ def test_copy_button_copies_the_new_lines_alone(open_page):
     assert exclude in (SITE / "_static/copybutton.js").read_text()
     assert copied.startswith('    """Send what a member of the room sends to everyone')
     assert "Echo" not in copied
+
+
+def test_page_prints_on_white_with_its_answers_unfolded(open_page):
+    page = open_page("step04.html", scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    backgrounds = [
+        page.locator(selector).first.evaluate("(node) => getComputedStyle(node).backgroundColor")
+        for selector in (".stepdiff ins", ".stepdiff del", ".highlight-diff .gi")
+    ]
+    assert all(min(map(int, re.findall(r"\d+", color)[:3])) > 200 for color in backgrounds)
+    folded = page.locator("details:not([open])")
+    before = folded.count()
+    assert before > 0
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded.count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert folded.count() == before

@@ -17,8 +17,22 @@ COMMANDS = {
     "step": ("N", "course.learn.serve:serve",
              "host port servers redis_url django_allowed_hosts",
              "serve step N: sets up what is missing, prints address and logins (HOST=0.0.0.0)"),
+    "start": ("N", "course.learn.playground:start", "from",
+              "begin to write step N in playground/ (FROM=file.zip)"),
+    "play": ("", "course.learn.playground:play", "host port servers redis_url django_allowed_hosts",
+             "serve the playground"),
+    "check": ("", "course.learn.check:check", "all quick json",
+              "how far the playground is, and its tests (QUICK=1 without, ALL=1, JSON=1)"),
+    "watch": ("", "course.learn.check:watch", "", "check whenever a file is saved"),
+    "hint": ("", "course.learn.hint:hint", "", "help with the next change, more each time"),
+    "solve": ("", "course.learn.solve:solve", "file",
+              "write the finished step, or a file of it, into the playground (FILE=chat/urls.py)"),
+    "restore": ("", "course.learn.playground:restore", "from",
+                "list what is saved of the playground, or bring it back (FROM=...)"),
+    "progress": ("", "course.learn.progress:show_progress", "json",
+                 "what you have done, step by step (JSON=1)"),
     "manage": ("N", "course.learn.manage:manage", "cmd redis_url",
-               "run manage.py of step N, beside it (CMD='broadcast 1 hello')"),
+               "run manage.py of step N, or of play, beside it (CMD='broadcast 1 hello')"),
     "test": ("[N M]", "course.learn.test:run_tests", "", "run every test, or those of some steps"),
     "diff": ("N | A B", "course.learn.diff:show_diff", "file tests words html",
              "what changes from step N-1 to N, or A to B (FILE=chat TESTS=1 WORDS=1 HTML=1)"),
@@ -44,7 +58,8 @@ COMMANDS = {
 }  # fmt: skip
 COUNTS = {"": (0, 0), "N": (1, 1), "N | A B": (1, 2), "[N M]": (0, 99)}  # the least, the most
 EXAMPLES = {"diff": "2", "faults": "6"}
-FLAGS = {"tests", "words", "html", "full", "run"}
+FLAGS = {"tests", "words", "html", "full", "run", "all", "quick", "json"}
+RENAMED = {"from", "all", "json"}  # options whose parameter ends with an underscore
 HIGHEST = {"port": 65535, "servers": 16}
 DEFAULTS = {"port": 8000}
 FROM_ENVIRONMENT = {"port", "redis_url", "django_allowed_hosts"}
@@ -73,8 +88,6 @@ def read(words):
 
     if words in ([], ["help"]):
         return "help", [], {}
-    from course.steps import find_step
-
     command, number = re.fullmatch(r"(.*?)(\d*)", words[0]).groups()
     if command not in COMMANDS:
         meant = difflib.get_close_matches(command, COMMANDS, 1) or (number and ["step", number])
@@ -109,9 +122,16 @@ def read(words):
             text = os.environ.get(name.upper())
         options[name] = convert(name, text, example)
     try:
-        return command, [find_step(text) for text in numbers], options
+        return command, [find_folder(text, command) for text in numbers], options
     except CourseError as error:
         raise CourseError(f"{error}. Type: {example}") from None
+
+
+def find_folder(text, command):
+    """Return the folder of the step of that number, or the playground for make manage play."""
+    from course.steps import PLAYGROUND, find_step
+
+    return PLAYGROUND if (command, text) == ("manage", "play") else find_step(text)
 
 
 def convert(name, text, example):
@@ -165,6 +185,7 @@ def run(command, steps, options):
     if function:
         module, _, name = function.partition(":")
         several = COUNTS[usage][1] > 1
+        options = {key + "_" * (key in RENAMED): value for key, value in options.items()}
         return getattr(import_module(module), name)(*[steps] if several else steps, **options)
     if command == "bench":
         venv.ensure("course", "bench")

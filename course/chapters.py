@@ -71,13 +71,13 @@ def chapter_file(number):
     return DOCS / f"step{number:02}.md"
 
 
-def load_chapters():
+def load_chapters(numbers=STEPS):
     """Return the Chapter of each step by number, its blocks with the hunks that they show."""
-    now, waivers = snapshot(), load_waivers()
-    trees = [NOTHING, *(find_tree(now, step) for step in STEPS.values())]
-    chapters = {}
-    for number, pair in zip(STEPS, pairwise(trees), strict=True):
-        chapters[number] = match(number, compare(*pair), waivers.get(STEPS[number].name, []))
+    now, waivers, chapters = snapshot(), load_waivers(), {}
+    for number in numbers:
+        before = find_tree(now, STEPS[number - 1]) if number > 1 else NOTHING
+        changes = compare(before, find_tree(now, STEPS[number]))
+        chapters[number] = match(number, changes, waivers.get(STEPS[number].name, []))
     return chapters
 
 
@@ -208,13 +208,10 @@ def texts_with(chapter, hunks):
     texts = {}
     for change in chapter.changes:
         applied = [hunk for hunk in change.hunks if hunk.address in hunks]
-        lines = list(change.new)
-        for hunk in reversed(change.hunks):
-            if hunk.address not in hunks:
-                lines[hunk.new_start : hunk.new_start + len(hunk.added)] = hunk.removed
+        text = change.text_with(hunks)
         if change.kind == "renamed":
-            texts[change.old_path] = None if applied else "".join(lines)
+            texts[change.old_path] = None if applied else text
         whole = not change.hunks or len(applied) == len(change.hunks)
         missing = {"added": not applied and change.hunks, "removed": whole, "renamed": not applied}
-        texts[change.path] = None if missing.get(change.kind) else "".join(lines)
+        texts[change.path] = None if missing.get(change.kind) else text
     return texts

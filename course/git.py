@@ -112,6 +112,18 @@ def find_tree(revision, folder):
     return None if found.startswith(b"^") else found.decode().strip() or None
 
 
+def tree_with(texts):
+    """Return the id of a git tree with those texts, by path."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, "files")
+        for path, text in texts.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(text.encode(errors="surrogateescape"))
+        index = {"GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(Path(temporary, "index"))}
+        run_git("-C", folder, "add", "--all", "--force", **location() | index)
+        return run_git("write-tree", **location() | index).decode().strip()
+
+
 def tree_of(folder):
     """Return the id of the tree of a folder of the course as it is now."""
     return find_tree(snapshot(), folder) or NOTHING

@@ -92,8 +92,16 @@ class Change:
             return "tests"
         return "prose" if self.path.endswith(".md") else "code"
 
+    def text_with(self, addresses):
+        """Return the text of the file with those of its hunks and without the others."""
+        lines = list(self.new)
+        for hunk in reversed(self.hunks):
+            if hunk.address not in addresses:
+                lines[hunk.new_start : hunk.new_start + len(hunk.added)] = hunk.removed
+        return "".join(lines)
+
     def without(self, hunk):
-        """Return the later text as it would be had that hunk not come."""
+        """Return the later text as it would be had that hunk, or part of one, not come."""
         end = hunk.new_start + len(hunk.added)
         return "".join(self.new[: hunk.new_start] + hunk.removed + self.new[end:])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
+PLAYGROUND = ROOT / "playground"  # where a learner writes a step
 
 
 def number_of(name):
@@ -44,6 +45,14 @@ def find_step(text):
     return folder
 
 
+def command_of(step, command="step"):
+    """Return what serves the step in that folder, or another command for it, as it is typed."""
+    if step == PLAYGROUND:
+        return "make play" if command == "step" else f"make {command} play"
+    return f"make {command} {number_of(step.name)}"
+
+
 def needs_redis(step):
     """Return whether the step in that folder uses Redis."""
-    return "channels-redis" in (step / "requirements.txt").read_text()
+    requirements = step / "requirements.txt"
+    return requirements.exists() and "channels-redis" in requirements.read_text()

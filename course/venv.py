@@ -24,8 +24,10 @@ IGNORED = re.compile(
     r"|DEFAULT_TIMEOUT|RETRIES|DISABLE_PIP_VERSION_CHECK)\w+"
     r"|GIT_(?!PAGER|EDITOR|ASKPASS|TERMINAL_PROMPT|SSH|SSL|AUTHOR|COMMITTER)\w+"
 )
-# The first only makes a command slower; the others are make's own.
-UNNAMED = {"PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+# The first only makes a command slower, Docker's images of Python have the next two, and the others
+# are make's own.
+UNNAMED = {"PYTHONDONTWRITEBYTECODE", "PYTHON_VERSION", "PYTHON_SHA256"}
+UNNAMED |= {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
 HAS_PACKAGES = (
     "import os, sys, sysconfig; sys.exit(not os.path.isdir(sysconfig.get_path('purelib')))"
 )

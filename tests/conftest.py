@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from made_up import MadeUpCourse
+from made_up import CopiedCourse, MadeUpCourse
 
 from course.git import location, run_git
 from course.hunks import compare
@@ -30,8 +30,9 @@ def wait_until(condition):
 
 
 def environ(**variables):
-    """Return our environment without what an outer `make` has put there."""
+    """Return our environment without what an outer `make`, or a codespace, has put there."""
     ours = {"HOST", "PORT", "SERVERS", "REDIS_URL", "CMD", "N", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    ours.add("CODESPACE_NAME")
     return {k: v for k, v in os.environ.items() if k not in ours} | variables
 
 
@@ -117,6 +118,15 @@ def made_up(tmp_path):
     folder.mkdir()
     course = MadeUpCourse(folder)
     course.git("init", "--quiet", "--initial-branch=main")
+    course.commit("the course")
+    return course
+
+
+@pytest.fixture(scope="session")
+def copied(tmp_path_factory):
+    """A copy of the course, all of it committed, in which nobody changes the steps."""
+    course = CopiedCourse(tmp_path_factory.mktemp("copy of the course"))
+    course.git("init", "--quiet")
     course.commit("the course")
     return course
 

@@ -1,9 +1,13 @@
-"""A made-up course of three small steps, with everything in it that makes files difficult."""
+"""A made-up course of three small steps, with all that makes files difficult; and a copied one."""
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
+
+from course.git import location, run_git, snapshot
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = {
@@ -90,24 +94,12 @@ THIRD = {
 STEPS = {"step01_greet": FIRST, "step02_count": SECOND, "step03_part": THIRD}
 
 
-class MadeUpCourse:
-    """A course in a folder, with the real package `course` and three steps that mean nothing."""
+class Course:
+    """A course in a folder of its own, in which commands can be run."""
 
     def __init__(self, folder):
         self.folder = folder
-        for package in ["course", "bench"]:
-            aside = shutil.ignore_patterns("__pycache__", "results", "node_modules")
-            shutil.copytree(ROOT / package, folder / package, ignore=aside)
-        shutil.copytree(ROOT / "requirements", folder / "requirements")
-        for name in ["Makefile", ".gitignore", "pyproject.toml"]:
-            shutil.copy(ROOT / name, folder)
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        files = {}
-        for step, changes in STEPS.items():
-            files |= changes
-            for path, content in files.items():
-                if content is not None:
-                    self.write(f"{step}/{path}", content)
 
     def write(self, path, content):
         """Write a file, text or bytes, exactly so; return its path."""
@@ -162,3 +154,32 @@ class MadeUpCourse:
             for file in sorted(self.folder.glob("step*/**/*"))
             if file.is_file() and "__pycache__" not in file.parts
         }
+
+
+class MadeUpCourse(Course):
+    """A course with the real package `course` and three steps that mean nothing."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        for package in ["course", "bench"]:
+            aside = shutil.ignore_patterns("__pycache__", "results", "node_modules")
+            shutil.copytree(ROOT / package, folder / package, ignore=aside)
+        shutil.copytree(ROOT / "requirements", folder / "requirements")
+        for name in ["Makefile", ".gitignore", "pyproject.toml"]:
+            shutil.copy(ROOT / name, folder)
+        files = {}
+        for step, changes in STEPS.items():
+            files |= changes
+            for path, content in files.items():
+                if content is not None:
+                    self.write(f"{step}/{path}", content)
+
+
+class CopiedCourse(Course):
+    """The course itself: what git tracks of it, and what is new, in another folder."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        archive = run_git("archive", snapshot(), **location())
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+            files.extractall(folder, filter="data")

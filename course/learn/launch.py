@@ -9,8 +9,11 @@ import fcntl
 import logging
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import django
+from django.conf import settings
 from django.contrib.staticfiles import handlers, views
 from django.core.management import call_command, execute_from_command_line
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
@@ -37,6 +40,11 @@ def end_process(record):
 
 sys.path[0] = os.getcwd()
 os.environ["DJANGO_SETTINGS_MODULE"] = "mychannels.settings"
+with suppress(Exception):  # an error in the settings is shown by the command below
+    if shown := os.environ.get("SHOWN_STEP"):
+        settings.BASE_DIR = Path(shown)  # of which the pages show the name
+    if origins := os.environ.get("DJANGO_CSRF_TRUSTED_ORIGINS"):
+        settings.CSRF_TRUSTED_ORIGINS = origins.split(",")
 # Without this header, browsers may use a cached script or style sheet after it was edited.
 handlers.serve = cache_control(no_cache=True)(views.serve)
 # Daphne logs that it can't listen on its port, and would wait for ever.

@@ -1,5 +1,6 @@
 """make step N: a step, served until Ctrl-C."""
 
+import os
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -8,32 +9,38 @@ from course.errors import CourseError, say
 from course.learn.ports import is_free, listens, reserve_ports
 from course.learn.processes import Processes
 from course.learn.redis import check_redis, masked, start_redis
-from course.steps import needs_redis, number_of
+from course.steps import command_of, needs_redis
 from course.venv import PYTHON
 
 LOCALHOST = "127.0.0.1"
 LAUNCH = Path(__file__).with_name("launch.py")
 
 
-def serve(step, host, port, servers, redis_url, django_allowed_hosts):
+def serve(step, host, port, servers, redis_url, django_allowed_hosts, shown=None):
     """Serve the step in that folder with auto-reload; return the exit status.
 
     `servers` is the number of processes, on that port and those after it, `redis_url` the Redis to
-    use in place of our own, `django_allowed_hosts` what the user allows. Raises CourseError for
-    what can't be used.
+    use in place of our own, `django_allowed_hosts` what the user allows, `shown` the name that the
+    pages show in place of the folder's. Raises CourseError for what can't be used.
     """
     redis = needs_redis(step)
-    command = f"make step {number_of(step.name)}"
+    command = command_of(step)
     host = host or LOCALHOST
     addresses = addresses_of(host, command)
     ports = range(port, port + (servers or (2 if redis else 1)))
     reserve_ports(ports, host, command + (f" SERVERS={servers}" if servers else ""))
     if redis and redis_url:
         check_redis(redis_url)
-    variables = {}
-    if host != LOCALHOST:
-        allowed = [django_allowed_hosts, *addresses, ".localhost", LOCALHOST]
+    variables = {"SHOWN_STEP": shown} if shown else {}
+    forwarded = forwarded_hosts(ports)
+    if host != LOCALHOST or forwarded:
+        allowed = [django_allowed_hosts, *addresses, *forwarded, ".localhost", LOCALHOST]
         variables["DJANGO_ALLOWED_HOSTS"] = ",".join(filter(None, allowed))
+    if forwarded:
+        # The forwarder has been seen to put localhost into Origin, with one scheme or the other.
+        origins = [f"{scheme}://localhost:{port}" for scheme in ["http", "https"] for port in ports]
+        origins += [f"https://{name}" for name in forwarded]
+        variables["DJANGO_CSRF_TRUSTED_ORIGINS"] = ",".join(origins)
     with Processes() as processes:
         origin = "from REDIS_URL"
         if redis and not redis_url:
@@ -44,7 +51,7 @@ def serve(step, host, port, servers, redis_url, django_allowed_hosts):
         site.start()
         if not processes.ended():
             used = redis and f"{masked(redis_url)} ({origin})"
-            print(greeting(step, addresses, ports, used), flush=True)
+            print(greeting(step, shown or step.name, addresses, ports, used), flush=True)
         return site.watch()
 
 
@@ -143,15 +150,23 @@ def addresses_of(host, command):
     return list(found)
 
 
-def greeting(step, addresses, ports, redis):
+def forwarded_hosts(ports):
+    """Return the hosts that GitHub Codespaces has for these ports, with HTTPS; none elsewhere."""
+    name = os.environ.get("CODESPACE_NAME")
+    domain = os.environ.get("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN", "app.github.dev")
+    return [f"{name}-{port}.{domain}" for port in ports] if name else []
+
+
+def greeting(step, name, addresses, ports, redis):
     """Return what the user is told once the servers are up."""
-    number = number_of(step.name)
-    tea = f"make manage {number} CMD='broadcast 1 \"tea is ready\"'"
+    tea = f"{command_of(step, 'manage')} CMD='broadcast 1 \"tea is ready\"'"
     warning = "Everyone on this network can sign in: the demo password is no secret."
+    urls = [f"https://{forwarded}/" for forwarded in forwarded_hosts(ports)]
+    urls = urls or [f"http://{address}:{port}/" for address in addresses for port in ports]
     lines = [
         "",
-        f"{step.name} is served:",
-        *(f"    http://{address}:{port}/" for address in addresses for port in ports),
+        f"{name} is served:",
+        *(f"    {url}" for url in urls),
         *([f"    Redis: {redis}"] if redis else []),
         "Sign in as alice, bob, carol or teacher; the password is channels.",
         "For two people at once, open bob's page in a private window or a second browser"

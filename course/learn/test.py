@@ -84,9 +84,10 @@ def log_of(name):
     return REPORTS / f"{name}.log"
 
 
-def show_progress():
-    """Return a display of how far the tests are, for people who look at a terminal."""
-    return Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+def show_progress(show=None):
+    """Return a display of how far the tests are, by default for people who look at a terminal."""
+    show = sys.stderr.isatty() if show is None else show
+    return Progress(console=Console(stderr=True), transient=True, disable=not show)
 
 
 def update(progress, tasks):
@@ -111,15 +112,23 @@ def count(report, status):
 
 
 def read_report(report):
-    """Yield name, outcome, reason and seconds of each test in a report of pytest, if any."""
+    """Yield name, outcome, reason and seconds of each test in a report of pytest, if any.
+
+    The reason is that of a skipped test, or what a failed one has printed.
+    """
     for case in ElementTree.parse(report).iter("testcase") if report.exists() else []:
-        outcome = {child.tag: child.get("message") for child in case}
+        outcome = {child.tag: child for child in case}
         failed = "failure" in outcome or "error" in outcome
         result = "failed" if failed else "skipped" if "skipped" in outcome else "passed"
         module, name = case.get("classname"), case.get("name")
         path = f"{(module or name).replace('.', '/')}.py"  # without a module: it can't be imported
         name = f"{path}::{name}" if module else path
-        yield name, result, outcome.get("skipped"), float(case.get("time", 0))
+        reason = None
+        if result == "skipped":
+            reason = outcome["skipped"].get("message")
+        elif result == "failed":
+            reason = outcome.get("failure", outcome.get("error")).text
+        yield name, result, reason, float(case.get("time", 0))
 
 
 def summary(result):

@@ -22,8 +22,9 @@ from course.venv import PYTHON, environ
 PATIENCE = 600  # seconds: a cold set-up downloads packages
 TITLE = "The course itself"
 NOTE = (
-    "Seconds from the command until the first server answers. Cold: in a fresh copy without .venv, "
-    "as fast as pip's cache and the network allow."
+    "Seconds from the command until the first server answers, or until it has ended. Cold: in a "
+    "fresh copy without .venv, as fast as pip's cache and the network allow. make check runs on a "
+    "finished step; QUICK=1 compares and runs no test."
 )
 
 
@@ -35,17 +36,47 @@ def jobs(full):
         yield partial(measure, f"make step {step}", make, ROOT)
         runserver = [PYTHON, "manage.py", "runserver", "127.0.0.1:{port}"]
         yield partial(measure, f"bare runserver of step {step}", runserver, STEPS[step])
+    for step in [4, 10]:
+        for words in ["check QUICK=1", "check", f"test {step}"]:
+            yield partial(measure_check, f"make {words}, step {step}", step, words.split())
 
 
 def measure_cold(name):
     """Serve step 1 from a copy of what git tracks, where nothing is installed; return the run."""
+    with copied() as folder:
+        return measure(name, ["make", "step", "1", "PORT={port}"], folder)
+
+
+def measure_check(name, step, words):
+    """Run a command to its end, beside a playground with that finished step; return the run."""
+    with copied() as folder:
+        Path(folder, ".venv").symlink_to(ROOT / ".venv")
+        for command in ["git init", "git add --all", f"make start {step}", "make solve"]:
+            subprocess.run(command.split(), cwd=folder, env=environ(), capture_output=True)
+        begun = time.perf_counter()
+        run = subprocess.run(["make", *words], cwd=folder, env=environ(), capture_output=True)
+        seconds = time.perf_counter() - begun
+    passed = run.returncode == 0 or "QUICK=1" in words  # which is never a pass
+    problems = {} if passed else {run.stdout.decode(errors="replace")[-500:]: 1}
+    return {
+        "server": name,
+        "seconds": seconds,
+        "delivered": int(passed),
+        "expected": 1,
+        "problems": problems,
+    }
+
+
+@contextmanager
+def copied():
+    """Yield a temporary folder with the files that git tracks."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for tracked in run_git("ls-files", "-z").decode().split("\0"):
             if tracked and (ROOT / tracked).is_file():
                 file = Path(folder, tracked)
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / tracked, file)
-        return measure(name, ["make", "step", "1", "PORT={port}"], folder)
+        yield folder
 
 
 def measure(name, command, folder):

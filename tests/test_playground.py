@@ -76,7 +76,7 @@ def test_what_was_there_is_saved_and_can_be_brought_back(course):
     assert len(saved(course)) == 2  # the one of step 3, too
 
 
-def test_zip_file_is_gone_on_with(course, tmp_path):
+def test_work_in_a_zip_file_becomes_the_playground(course, tmp_path):
     with zipfile.ZipFile(tmp_path / "work.zip", "w") as archive:
         archive.writestr("work/manage.py", "")
         archive.writestr("work/chat/models.py", SECOND["chat/models.py"])

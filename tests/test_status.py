@@ -81,7 +81,7 @@ def test_hunk_that_is_left_out_or_comes_alone_is_found_and_no_other(change):
             status = find_status(change, change.text_with(present))
             assert {a for a, state in status.hunks.items() if state == DONE} == present
             assert {a for a, state in status.hunks.items() if state == MISSING} == every - present
-            assert status.extra == status.gone == []
+            assert status.extra == status.removed == []
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_code_of_neither_step_is_extra(change):
     assert set(status.hunks.values()) == {DONE}
 
 
-def test_code_of_both_steps_that_is_gone_is_found(change):
-    assert find_status(change, AFTER).gone == []
-    assert find_status(change, AFTER.replace("import sys\n", "")).gone == [3]
+def test_code_of_both_steps_that_was_removed_is_found(change):
+    assert find_status(change, AFTER).removed == []
+    assert find_status(change, AFTER.replace("import sys\n", "")).removed == [3]
 
 
 def test_missing_lines_have_the_line_before_them(change):
@@ -160,7 +160,7 @@ def test_file_that_python_cannot_read_is_compared_by_lines(change):
     )
 
 
-def test_file_that_should_go_is_missing_until_it_is_gone(changes):
+def test_file_that_should_go_is_missing_until_it_is_deleted(changes):
     (change,) = changes({"a.js": "one\ntwo\n"}, {})
     assert find_status(change, "one\ntwo\n").hunks.keys() == find_status(change, None).hunks.keys()
     assert states(change, "one\ntwo\n")[0] == [MISSING]

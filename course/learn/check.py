@@ -92,8 +92,10 @@ def describe(report):
         lines.append(f"extra: {name_some(report.extra)} (left alone)")
     if report.own:
         lines.append(f"extra lines: {name_some(report.own)}")
-    if report.gone:
-        lines.append(f"gone, though both steps have it: lines after {name_some(report.gone)}")
+    if report.removed:
+        lines.append(
+            f"removed, though both steps have them: the lines after {name_some(report.removed)}"
+        )
     if report.upstream:
         lines.append(f"The course has changed since you began: {name_some(report.upstream)}.")
         lines.append(f"    To begin with that, type: make start {report.playground.number}")
@@ -149,10 +151,10 @@ def next_thing(report):
         return f"look at {line}, where it fails. For help, type: make hint"
     if place := find_next(report):
         return f"{where(report, place)}. For help, type: make hint"
-    if failed and report.gone:
-        return f"put back what is gone after {report.gone[0]}. For help, type: make hint"
+    if failed and report.removed:
+        return f"put back what you removed after {report.removed[0]}. For help, type: make hint"
     if failed and report.own:
-        return f"look at {report.own[0]}: neither step has that line. For help, type: make hint"
+        return f"look at {report.own[0]}: it is in neither step. For help, type: make hint"
     if failed and (lines := find_lines(report.tests["failures"][0]["says"])):
         return f"look at {lines[-1]}, where it fails. For help, type: make hint"
     if failed:
@@ -162,7 +164,7 @@ def next_thing(report):
 
 
 def find_failing_line(report):
-    """Return the line in which a test has failed, if the code there is neither step's."""
+    """Return the line where a test failed, if the learner's code there differs from both steps."""
     found = [line for each in report.tests["failures"] for line in find_lines(each["says"])]
     if error := find_server_error(report.tests):
         found.insert(0, "{}:{}".format(*error))
@@ -182,7 +184,7 @@ def find_next(report):
     if report.tests and not report.tests["failed"]:
         return next(iter(report.missing), None)
     todo = [place for place in report.places if place.state == MISSING or place.left]
-    if report.tests and not todo and not report.own and not report.gone:
+    if report.tests and not todo and not report.own and not report.removed:
         todo = [place for place in report.having(DIFFERS) if not place.harmless]
         # What a browser test finds is most often in the page.
         page = "browser" in report.tests["failures"][0]["test"]
@@ -225,7 +227,7 @@ def as_data(report):
         "problems": report.problems,
         "extra": report.extra,
         "extra_lines": report.own,
-        "gone_after": report.gone,
+        "removed_after": report.removed,
         "changed_in_the_course": report.upstream,
         "tests": tests,
         "next": next_thing(report) if not report.passed else next_command_after(

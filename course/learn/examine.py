@@ -52,7 +52,7 @@ class Report:
 
     `problems` are sentences about what keeps the tests from running, `extra` the paths of files
     that the course doesn't know, `own` lines of code in its files that belong to neither step,
-    `gone` those after which code of both steps is missing, `upstream` what has changed in the
+    `removed` those after which code of both steps is missing, `upstream` what has changed in the
     course since the playground was begun.
     """
 
@@ -61,7 +61,7 @@ class Report:
     problems: list = field(default_factory=list)
     extra: list = field(default_factory=list)
     own: list = field(default_factory=list)
-    gone: list = field(default_factory=list)
+    removed: list = field(default_factory=list)
     upstream: list = field(default_factory=list)
     tests: dict | None = None
 
@@ -125,7 +125,7 @@ def place_hunks(report, chapter, changes, texts):
         status = find_status(change, texts.get(change.path))
         report.own += [f"{change.path}:{line}" for line in status.extra]
         if change.path in texts:
-            report.gone += [f"{change.path}:{line or 1}" for line in status.gone]
+            report.removed += [f"{change.path}:{line or 1}" for line in status.removed]
         for hunk in change.hunks:
             a = hunk.address
             state, line = status.hunks[a], status.lines.get(a, 0)
@@ -135,7 +135,7 @@ def place_hunks(report, chapter, changes, texts):
 
 
 def find_edits(report, differing, finished, texts):
-    """Note files of the step before that are gone, and new lines in those that should stay."""
+    """Note removed files of the step before, and changes in files that the step keeps."""
     for path, text in report.playground.base.items():
         if is_test(path) or path not in finished or text == texts.get(path):
             continue
@@ -145,7 +145,7 @@ def find_edits(report, differing, finished, texts):
             lines = text.splitlines(keepends=True)
             status = find_status(Change("changed", path, path, lines, lines), texts[path])
             report.own += [f"{path}:{line}" for line in status.extra]
-            report.gone += [f"{path}:{line or 1}" for line in status.gone]
+            report.removed += [f"{path}:{line or 1}" for line in status.removed]
 
 
 def since(playground, chapter):

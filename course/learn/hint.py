@@ -51,8 +51,8 @@ def hint_at_test(report):
     others = [f"{p.hunk.path}:{p.line}" for p in report.having(DIFFERS) if not p.harmless]
     if others := list(dict.fromkeys(others + report.own)):
         print(f"Your code differs from ours at {name_some(others)}.")
-    if report.gone:
-        print(f"Code of both steps is gone after {name_some(report.gone)}.")
+    if report.removed:
+        print(f"You removed code that both steps have, after {name_some(report.removed)}.")
     if not report.tests or not report.tests["failed"]:
         print("Nothing is missing. To see whether it works, type: make check")
         return 0

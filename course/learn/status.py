@@ -44,8 +44,8 @@ class Status:
     lines are still there, the first of those (`old` has these addresses), or what differs. `left`
     has the addresses of hunks that are done but for the old lines, `unsure` of those that are there
     in part, `elsewhere` of those that are missing though all their code is somewhere in the file;
-    `extra` has the lines of code that belong to neither step, `gone` those after which code of both
-    is missing.
+    `extra` has the lines of code that belong to neither step, `removed` those after which code of
+    both is missing.
     """
 
     hunks: dict = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Status:
     unsure: set = field(default_factory=set)
     elsewhere: set = field(default_factory=set)
     extra: list = field(default_factory=list)
-    gone: list = field(default_factory=list)
+    removed: list = field(default_factory=list)
 
 
 def find_status(change, text):
@@ -88,7 +88,7 @@ def settle(change, status, most, is_theirs):
     unsure = [
         n for n in range(len(addresses)) if status.unsure & set(addresses[max(n - 1, 0) : n + 2])
     ]
-    if not unsure and not status.gone:
+    if not unsure and not status.removed:
         return
     done = {address for address, state in status.hunks.items() if state == DONE}
     for size in range(min(len(unsure), most) + 1):
@@ -97,7 +97,7 @@ def settle(change, status, most, is_theirs):
             if is_theirs(change.text_with(tried)):
                 status.left.clear()
                 status.extra.clear()
-                status.gone.clear()
+                status.removed.clear()
                 status.hunks |= {a: DONE if a in tried else MISSING for a in status.hunks}
                 return
 
@@ -142,13 +142,13 @@ class Comparison:
             status.hunks[hunk.address] = state
             explained.update(near)
         code = [n for n in self.unknown if n not in explained and not self.theirs[n].words]
-        gone = [
+        removed = [
             n
             for b, n in self.lesson.items()
             if b not in self.of_base and n not in self.of_target and n not in self.moved
             if plain(self.target[n]) in self.lacking and not self.target[n].words
         ]
-        status.gone = sorted({self.line_above(self.target[n].first) for n in gone})
+        status.removed = sorted({self.line_above(self.target[n].first) for n in removed})
         status.extra = sorted({self.theirs[n].first + 1 for n in code})
         return status
 

@@ -41,6 +41,7 @@ from course.steps import STEPS, needs_redis
 from course.venv import PYTHON, environ
 
 PATIENCE = 60  # seconds that a program has to start, or an answer to come
+LONGEST = 280  # seconds that a program has to end
 SILENCE = 1  # seconds without a frame that count as none
 PORTS = range(15_000, 32_000)  # no system uses them for outgoing connections
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -393,11 +394,8 @@ def run_manage(folder, *arguments, **variables):
     return run(folder, "manage.py", *arguments, **variables)
 
 
-def run(folder, *arguments, patience=PATIENCE, **variables):
-    """Run Python with those arguments in a folder, for `patience` seconds at most.
-
-    Return what it prints.
-    """
+def run(folder, *arguments, **variables):
+    """Run Python with those arguments in a folder; return what it prints."""
     run = subprocess.run(
         [PYTHON, *arguments],
         cwd=folder,
@@ -406,7 +404,7 @@ def run(folder, *arguments, patience=PATIENCE, **variables):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=patience,
+        timeout=LONGEST,
     )
     return run.stdout.replace(f"{folder}/", "").strip()
 

@@ -24,8 +24,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import pairwise
 
-from markdown_it import MarkdownIt
-
 from course.errors import CourseError
 from course.git import NOTHING, find_tree, snapshot
 from course.hunks import compare
@@ -149,6 +147,8 @@ def waive(chapter, left, waivers):
 
 def read_blocks(number):
     """Return the blocks of a chapter in their order."""
+    from markdown_it import MarkdownIt  # a browser tab has no such package, and no need of it
+
     file, blocks, section = chapter_file(number), [], ""
     tokens = MarkdownIt().parse(file.read_text(encoding="utf-8")) if file.exists() else []
     for token, following in pairwise([*tokens, None]):

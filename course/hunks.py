@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
-from unidiff import PatchSet
-
 from course.git import location, run_git
 
 CONTEXT = 3  # lines that git shows around a difference
@@ -111,6 +109,8 @@ def compare(before, after):
 
     Where no lines differ, as in binary files, a Change has neither lines nor hunks.
     """
+    from unidiff import PatchSet  # a browser tab has no such package, and no need of it
+
     options = ["-r", "-M", "-l0", "--diff-algorithm=histogram", "--indent-heuristic", WHOLE]
     patch = run_git("diff-tree", "-p", *options, before, after, **location())
     return [read_file(file) for file in PatchSet(patch.decode(errors="surrogateescape"))]

@@ -15,6 +15,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = ROOT / "requirements"
 BUILD = ROOT / "build"
+REPORTS = BUILD / "tests"  # of pytest
 # Variables that would change what a command does. pip may be told where packages are: it checks
 # their hashes.
 IGNORED = re.compile(

@@ -7,7 +7,6 @@ import sys
 from course.errors import name_some, say
 from course.learn.examine import examine
 from course.learn.playground import ASIDE, in_one_sentence, read_playground
-from course.learn.processes import Processes
 from course.learn.progress import celebrate, note
 from course.learn.status import DIFFERS, DONE, MISSING
 from course.learn.trial import LOG, excerpt, explain, find_lines, find_server_error, run_tests
@@ -43,6 +42,8 @@ def check(all_=False, quick=False, json_=False):
 def watch():
     """Check the playground now and whenever a file in it is saved, until Ctrl-C; return 0."""
     import watchfiles
+
+    from course.learn.processes import Processes
 
     read_playground()
     command = [PYTHON, "-m", "course", "check"]

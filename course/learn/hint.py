@@ -75,14 +75,14 @@ def name(place):
     path, scope = place.hunk.path, f", in {place.hunk.name}" if place.hunk.name else ""
     text = read(PLAYGROUND / path)
     if text is None:
-        return f"It belongs into a new file, {path}{scope}."
+        return f"It belongs in a new file, {path}{scope}."
     if not place.line:
-        return f"It belongs into {path}{scope}, at the top."
+        return f"It belongs in {path}{scope}, at the top."
     near = text.splitlines()[place.line - 1].strip()
     if place.state == DIFFERS:
         return f"Look at {path}{scope}, line {place.line}: {near}"
     at = "in place of" if place.old else "after"
-    return f"It belongs into {path}{scope}, {at} line {place.line}: {near}"
+    return f"It belongs in {path}{scope}, {at} line {place.line}: {near}"
 
 
 def shape(place):

@@ -21,7 +21,6 @@ from pathlib import Path, PurePosixPath
 
 from course.errors import CourseError
 from course.git import find_tree, run_git, snapshot
-from course.learn.serve import serve
 from course.steps import PLAYGROUND, ROOT, STEPS, number_of
 
 SAVED = ROOT / "playground.saved"
@@ -108,6 +107,8 @@ def start(step, from_=None):
 
 def play(**options):
     """Serve the playground, as serve() does a step."""
+    from course.learn.serve import serve  # not in a browser tab, which has no processes
+
     playground = read_playground()
     return serve(PLAYGROUND, shown=playground.title, **options)
 

@@ -3,9 +3,6 @@
 import json
 from datetime import date
 
-from rich.console import Console
-from rich.panel import Panel
-
 from course.errors import CourseError, say
 from course.learn.playground import SAVED, in_one_sentence, read_playground
 from course.steps import STEPS
@@ -104,6 +101,9 @@ def note(number, passed=False, solved=None, hunks=None, hint=None):
 
 def celebrate(number):
     """Say that a part of the course is done."""
+    from rich.console import Console
+    from rich.panel import Panel
+
     if number in PARTS:
         steps = read_progress()
         lines = [f"You have written {PARTS[number]}."]

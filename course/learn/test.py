@@ -14,9 +14,8 @@ from course.errors import CourseError, say
 from course.learn.browser import find_browser
 from course.learn.processes import Processes
 from course.steps import ROOT, STEPS
-from course.venv import BUILD, PYTHON, ensure
+from course.venv import PYTHON, REPORTS, ensure
 
-REPORTS = BUILD / "tests"
 OTHERS = [ROOT / "tests", ROOT / "deploy"]
 AT_ONCE = 3  # they wait for servers and browsers much of the time
 GRACE = 20  # seconds that pytest has to end servers and browsers after Ctrl-C

@@ -12,10 +12,8 @@ from pathlib import Path
 from course.chapters import DOCS, load_chapters
 from course.learn.examine import is_test
 from course.learn.playground import in_one_sentence, list_files, list_playground, remove_old
-from course.learn.processes import Processes
-from course.learn.test import GRACE, PYTEST, REPORTS, prepare_browser, read_report, show_progress
 from course.steps import PLAYGROUND
-from course.venv import BUILD
+from course.venv import BUILD, REPORTS
 
 PLUGIN = Path(__file__).with_name("new_first.py")
 LOG = REPORTS / "playground.log"
@@ -34,6 +32,9 @@ def run_tests(playground, stop_at_first, show):
 
     New tests come first. Raises KeyboardInterrupt when a signal stops it.
     """
+    from course.learn.processes import Processes  # not in a browser tab, which has no processes
+    from course.learn.test import GRACE, PYTEST, prepare_browser, read_report, show_progress
+
     variables, _ = prepare_browser()
     REPORTS.mkdir(parents=True, exist_ok=True)
     REPORT.unlink(missing_ok=True)
@@ -109,7 +110,7 @@ def excerpt(text):
 
 def find_lines(text):
     """Return the lines of the learner's files that a traceback goes through, as path:line."""
-    return re.findall(r"(?m)^((?!tests/)[\w/]+\.py:\d+): in", text)
+    return re.findall(r"(?m)^((?!tests/|/)[\w/]+\.py:\d+): in", text)
 
 
 def find_server_error(tests):

@@ -158,8 +158,9 @@ async def hang(*args):
 
 @pytest.mark.parametrize("fail", [refuse, hang])
 async def test_each_outage_of_redis_is_one_line_in_the_log_and_messages_go_on(
-    frequent_polls, join, layer, monkeypatch, caplog, fail
+    join, layer, monkeypatch, caplog, fail
 ):
+    monkeypatch.setattr(listener, "POLL_INTERVAL", 0.5)  # seconds; a slow answer is no outage
     bob = await join("bob")
     for number in [1, 2]:
         with monkeypatch.context() as outage:

@@ -1,7 +1,7 @@
 # Each command is one of the package `course`: python3 -m course COMMAND NUMBERS NAME=VALUE
 
 PYTHON ?= python3
-COMMANDS := help step start play check watch hint solve restore progress manage test diff faults docs docs-live notebooks carry carry-continue carry-abort export bench lint
+COMMANDS := help step start play check watch hint solve restore progress manage test diff faults docs docs-live tab notebooks carry carry-continue carry-abort export bench lint
 # With one of these, Python wouldn't find its modules or the course.
 unexport PYTHONHOME PYTHONSAFEPATH
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))

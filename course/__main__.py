@@ -42,6 +42,8 @@ COMMANDS = {
              "the guide as HTML pages, with all that it shows run on the steps"),
     "docs-live": ("[N M]", "course.learn.docs:live", "",
                   "the same, or some chapters, served, and built again when one is saved"),
+    "tab": ("", "course.learn.tab:build_tab", "",
+            "what runs a step in the reader's browser tab, a part of the guide"),
     "notebooks": ("", "course.learn.docs:make_notebooks", "run",
                   "each chapter as a notebook (RUN=1 runs each once)"),
     "carry": ("N", "course.author.carry:carry", "since",

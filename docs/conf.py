@@ -13,7 +13,7 @@ project = "mychannels"
 copyright = "the authors of mychannels, CC BY 4.0"
 language = "en"
 extensions = ["myst_nb", "sphinx_copybutton", "sphinx_design", "steps", "sequence", "terms"]
-exclude_patterns = ["LICENSE.md", "tests"]
+exclude_patterns = ["LICENSE.md", "tab", "tests"]
 
 nb_execution_mode = "force"  # a cache would know the cells, not the steps that they run
 if only := os.environ.get("CHAPTERS", "").split():
@@ -31,7 +31,7 @@ html_theme = "furo"
 html_title = "mychannels: WebSockets in Django"
 html_static_path = ["_static"]
 html_css_files = ["guide.css"]
-html_js_files = ["guide.js"]
+html_js_files = ["guide.js", "run_step.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {"navigation_with_keys": True}

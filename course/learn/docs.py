@@ -9,6 +9,7 @@ from course.errors import CourseError, say
 from course.learn.browser import find_browser
 from course.learn.ports import any_free_port
 from course.learn.processes import Processes
+from course.learn.tab import build_for_docs, put_into
 from course.steps import ROOT, STEPS, number_of
 from course.venv import BUILD, PYTHON, ensure
 
@@ -22,11 +23,13 @@ AT_ONCE = 4  # chapters; each runs servers of its own
 def build_docs():
     """Build the guide, running all its cells; return 0 if there was neither error nor warning."""
     prepare()
+    build_for_docs()
     command = ["-m", "sphinx", "-W", "--keep-going", "--fresh-env", "-q", "-j", str(AT_ONCE)]
     status = start(*command, "-d", BUILD / "docs" / "trees", DOCS, SITE)
     if status:
         say("The guide was not built: see above for the file and line of each problem.")
         return 1
+    put_into(SITE)
     print(SITE / "index.html")
     return 0
 
@@ -42,6 +45,8 @@ def live(steps):
     where = ["--host", "127.0.0.1", "--port", str(any_free_port())]
     ignored = ["--ignore", "*/__pycache__/*", "--ignore", "*/db.sqlite3*"]
     folder = BUILD / "docs" / "-".join(["live", *only.split()])
+    build_for_docs()
+    put_into(folder / "html")
     options = ["-q", "-j", str(AT_ONCE), *where, *watched, *ignored, "-d", folder / "trees"]
     return start("-m", "sphinx_autobuild", *options, DOCS, folder / "html", CHAPTERS=only)
 

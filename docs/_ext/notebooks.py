@@ -81,6 +81,8 @@ def to_markdown(text, number, changes):
             case "follow":
                 name = STEPS[number].name
                 return f"The finished step is in `{name}/`: `make step {number}` serves it.\n"
+            case "run-step":
+                return ""
             case "checkpoint":
                 return quoted("What you should see now", body)
             case "sequence":

@@ -3,6 +3,7 @@
 Which hunks a `stepdiff` shows is in course/chapters.py; the number of the step is that of the page.
 """
 
+import json
 import os
 import re
 from functools import cache
@@ -19,11 +20,26 @@ from sphinx.util.docutils import SphinxDirective
 
 from course.chapters import deploy_changes, find_hunks, is_of_tests, load_chapters
 from course.learn.diff import count
+from course.learn.tab import MANIFEST
 from course.steps import ROOT, STEPS
 
 TOP = 12  # lines at the beginning of a file
 AROUND, MOST_AROUND = 2, 8  # lines of context, where they are there already: until one has a word
 WORD = re.compile(r"\w")
+OFFER = """\
+<section class="run-step" data-step="{number}" data-runtime="{runtime}" data-panel="{panel}" \
+aria-labelledby="run-step-title">
+<h2 id="run-step-title">Run this step here</h2>
+<div class="offer">
+<p>The step’s code can run in this page: Django, Channels, and the browsers of alice and bob.
+Nothing has to be installed, and nothing that you do is sent anywhere.
+{megabytes} MB are loaded, once for all chapters.</p>
+<button type="button" class="primary">Run step {number} here ({megabytes} MB)</button>
+<p class="obstacle" role="status"></p>
+<noscript><p>It needs JavaScript, which is switched off in this browser.</p></noscript>
+</div>
+</section>
+"""
 logger = logging.getLogger(__name__)
 
 
@@ -236,6 +252,19 @@ class Follow(StepDirective):
         return self.parse("\n".join(lines))
 
 
+class RunStep(StepDirective):
+    """Offer to run the step in the page; nothing without what `make tab` builds."""
+
+    def run(self):
+        self.env.note_dependency(str(MANIFEST))
+        if not MANIFEST.exists():
+            return []
+        built = json.loads(MANIFEST.read_text())
+        megabytes = round(built["bytes"] / 1_000_000)
+        text = OFFER.format(number=self.number, megabytes=megabytes, **built)
+        return [nodes.raw("", text, format="html")]
+
+
 def playground(number):
     """Return the lines on typing the changes of a chapter."""
     return [
@@ -266,5 +295,6 @@ def setup(app):
     app.add_directive("stepfiles", StepFiles)
     app.add_directive("checkpoint", Checkpoint)
     app.add_directive("follow", Follow)
+    app.add_directive("run-step", RunStep)
     app.connect("builder-inited", check_chapters)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -130,6 +130,21 @@ for (const name of ["chrome", "firefox"]) {
       });
     }
 
+    test("a mistake after going back brings nothing of the reader's code with it", async () => {
+      const chapter = await (await open(4)).run();
+      const { mistakes } = await chapter.describe();
+      await chapter.write("chat/consumers.py", ["import json", "import json  # mine"]);
+      await chapter.unfold("mistakes");
+      for (const { title, says } of mistakes.slice(0, 2)) {
+        await chapter.press(title);
+        await chapter.logs(says, ".workshop .note");
+        assert.match(await chapter.text(".comparison"), title === mistakes[0].title ? /mine/ : /^((?!mine)[^])*$/);
+        await chapter.settles();
+        await chapter.restart(() => chapter.press("Back to the step’s code"));
+      }
+      await chapter.close();
+    });
+
     test("a socket of the reader's own gets errors, and nobody gets none", async () => {
       const chapter = await (await open(4)).run();
       await chapter.openSocket("alice");

@@ -31,7 +31,7 @@ export class Experiments {
         button("Sign bob out", () => this.signOut("bob")),
         ...(this.step.servers > 1 ? [button("Stop bob’s server", () => this.stop("bob"))] : []),
       ),
-      element("p", {}, "bob is signed out as by another tab of his browser. When does his page notice?"),
+      element("p", {}, "“Sign bob out” works like another tab of his browser. When does his page notice?"),
       ...(this.step.number > 2 ? this.buildSocket() : []),
     );
   }

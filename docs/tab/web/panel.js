@@ -90,7 +90,7 @@ class Panel {
     const frame = element("iframe", { title: `${user}’s browser`, "data-user": user });
     element(
       "div",
-      { class: "browser", id: `browser-${user}`, "data-shown": String(user === "alice") },
+      { class: "browser", "data-shown": String(user === "alice") },
       element(
         "div",
         { class: "bar" },

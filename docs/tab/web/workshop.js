@@ -9,8 +9,8 @@ const MODES = {
 };
 
 export class Workshop {
-  // `step` is what stepNN.json has; `actions` has restart(files), called with what differs from the
-  // step's files, newDatabase(), and print(text), which writes into the log.
+  // `step` is what stepNN.json has; `actions` has restart(), which returns whether the server runs,
+  // and newDatabase().
   constructor(step, addresses, actions) {
     this.step = step;
     this.addresses = addresses;
@@ -20,6 +20,7 @@ export class Workshop {
     this.edits = Object.fromEntries(Object.keys(MODES).map((mode) => [mode, this.recall(mode, {})]));
     this.paths = Object.keys(step.files);
     this.path = this.paths[0];
+    this.beforeMistake = null; // the edits without the mistake that is in place
     this.course = new CourseTools(step, addresses, this);
   }
 
@@ -55,7 +56,7 @@ export class Workshop {
 
   // What differs from the finished step: {path: text, null for no file}.
   get overlay() {
-    const texts = this.paths.map((path) => [path, this.text(path)]);
+    const texts = Object.entries(this.texts);
     return Object.fromEntries(texts.filter(([path, text]) => text !== this.step.files[path].after));
   }
 
@@ -202,6 +203,7 @@ export class Workshop {
 
   async choose(mode) {
     this.mode = mode;
+    this.beforeMistake = null;
     this.store("mode", mode);
     this.course.place.hidden = mode !== "chapter";
     this.course.forget();
@@ -246,6 +248,7 @@ export class Workshop {
     this.say(sentence);
     this.note.append(
       button("Undo", () => {
+        this.beforeMistake = null;
         this.edits[mode] = typed;
         this.store(mode, typed);
         this.open(this.path);
@@ -258,6 +261,7 @@ export class Workshop {
   async revert() {
     const typed = this.edits[this.mode];
     this.edits[this.mode] = {};
+    this.beforeMistake = null;
     this.storeEdits();
     this.open(this.path);
     this.course.forget();
@@ -277,6 +281,7 @@ export class Workshop {
       const text = edits.reduce((text, [old, now]) => replaceOnce(text, old, now), before);
       if (text === before) {
         this.edits[this.mode] = now;
+        this.storeEdits();
         this.say(`Your ${path} is too different for this. Press “${this.back.textContent}” first.`);
         return;
       }
